@@ -1,0 +1,79 @@
+"""Server-side sessions: opening, resolving to an Actor, ending. The cookie carries the token, the table its hash.
+
+Promised: a revoked or expired session, and one of a deactivated account, resolves to nobody at the next look.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlmodel import Session, col, select
+
+from backend.access.actors import Actor
+from backend.access.secrets import new_token, token_hash
+from backend.errors import NotSignedIn
+from backend.store.accounts import Account, LoginSession, Membership
+from backend.store.base import now
+
+COOKIE = "touchstone_session"
+"""The cookie's name; the same key in Streamlit's session state holds the token where there is no cookie (tests)."""
+
+
+def open_session(session: Session, *, account_id: int, hours: int, user_agent: str = "") -> str:
+    """Add a session for the account and return its token; the caller commits."""
+    token = new_token()
+    session.add(
+        LoginSession(
+            token_hash=token_hash(token),
+            csrf_token=new_token(),
+            account_id=account_id,
+            user_agent=user_agent[:300],
+            expires_at=now() + timedelta(hours=hours),
+        )
+    )
+    return token
+
+
+def find_session(session: Session, token: str | None) -> LoginSession | None:
+    """The living session of this token, or None."""
+    if not token:
+        return None
+    found = session.exec(select(LoginSession).where(LoginSession.token_hash == token_hash(token))).one_or_none()
+    if found is None or found.revoked_at is not None or found.expires_at <= now():
+        return None
+    return found
+
+
+def resolve(session: Session, token: str | None) -> Actor:
+    """Who this token's session belongs to. Raises NotSignedIn."""
+    found = find_session(session, token)
+    account = session.get(Account, found.account_id) if found else None
+    if account is None or not account.is_active:
+        raise NotSignedIn("Your session has ended. Please sign in again; what you saved is safe.")
+    return actor_of(session, account)
+
+
+def actor_of(session: Session, account: Account) -> Actor:
+    """The Actor for an account, with its roles."""
+    roles = session.exec(select(Membership.project_id, Membership.role).where(Membership.account_id == account.id)).all()
+    return Actor(
+        account_id=account.id,
+        label=account.email,
+        is_admin=account.is_admin,
+        roles=dict(roles),  # type: ignore[arg-type]
+    )
+
+
+def end_session(session: Session, token: str) -> None:
+    """Revoke this token's session; the caller commits."""
+    if found := find_session(session, token):
+        found.revoked_at = now()
+        session.add(found)
+
+
+def end_all_sessions(session: Session, account_id: int) -> None:
+    """Revoke every session of the account; the caller commits."""
+    living = select(LoginSession).where(LoginSession.account_id == account_id, col(LoginSession.revoked_at).is_(None))
+    for found in session.exec(living):
+        found.revoked_at = now()
+        session.add(found)

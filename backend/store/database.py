@@ -1,0 +1,124 @@
+"""The database handle: engines for reading and writing, sessions, migrations.
+
+A write on SQLite takes its lock at BEGIN (BEGIN IMMEDIATE), so that read-then-write in one transaction cannot fail half
+way with "database is locked"; writers queue for up to `BUSY_SECONDS`. On PostgreSQL both kinds begin alike.
+Promised: foreign keys hold on SQLite too; a session that raises is rolled back; lock and connection failures come out as
+ServiceUnavailable. Not promised: that a read session sees one instant across several statements on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session, create_engine
+
+from backend.errors import ServiceUnavailable
+from backend.store.tables import metadata
+
+BUSY_SECONDS = 30
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """A handle that is made once per process and shared between its threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            if self.url.database:
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            self._engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+        else:
+            self._engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+        self._writer = self._engine.execution_options(touchstone_write=True)
+
+    @property
+    def engine(self) -> Engine:
+        """The reading engine."""
+        return self._engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for queries. What is added in it is not saved."""
+        with self._session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session for one use-case, which commits it. Rolled back when the block raises."""
+        with self._session(self._writer) as session:
+            yield session
+
+    @contextmanager
+    def _session(self, engine: Engine) -> Iterator[Session]:
+        try:
+            with Session(engine, expire_on_commit=False) as session:
+                yield session
+        except (OperationalError, PoolTimeout) as error:
+            raise ServiceUnavailable(
+                "The database did not answer in time. Nothing was saved by this step; please try again."
+            ) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise ServiceUnavailable(
+                    "The connection to the database was lost. Nothing was saved by this step; please try again."
+                ) from error
+            raise
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision. Safe to call at every start and from several processes."""
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self._session(self._writer) as session:
+            connection = session.connection()
+            if not self.is_sqlite:
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236401)")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            session.commit()
+
+    def revision(self) -> tuple[str | None, str | None]:
+        """(revision of this database, newest revision that the code knows)."""
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self._engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision(), ScriptDirectory.from_config(
+                config
+            ).get_current_head()
+
+    def create_all(self) -> None:
+        """Make every table from the models; for tests that need no migration."""
+        metadata.create_all(self._writer)
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self._engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    writes = connection.get_execution_options().get("touchstone_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

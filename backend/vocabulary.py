@@ -1,0 +1,181 @@
+"""The words of the domain and their statuses, as they are stored. Values never change once released."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What an account does in a project. An admin is above all projects and is a flag of the account, not a role."""
+
+    RATER = "rater"
+    EXPERT = "expert"
+    LEAD = "lead"
+
+
+class Action(StrEnum):
+    """What a person may ask for. `backend.access.policy` says who may."""
+
+    MANAGE_ACCOUNTS = "manage_accounts"
+    CREATE_PROJECT = "create_project"
+    MANAGE_MEMBERS = "manage_members"
+    EDIT_SETTINGS = "edit_settings"
+    VIEW_PROJECT = "view_project"
+    VIEW_DASHBOARD = "view_dashboard"
+    VIEW_AUDIT = "view_audit"
+    IMPORT = "import"
+    EXPORT = "export"
+    VIEW_RECORDS = "view_records"
+    REVIEW = "review"
+    BULK_REVIEW = "bulk_review"
+    EDIT_FAQ = "edit_faq"
+    APPROVE_FAQ = "approve_faq"
+    CREATE_TASK = "create_task"
+    RATE = "rate"
+    VIEW_RESULTS = "view_results"
+    SNAPSHOT = "snapshot"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    PROMOTE = "promote"
+    CHAT = "chat"
+    SEND_FEEDBACK = "send_feedback"
+
+
+class LinkPurpose(StrEnum):
+    """What a one-time link lets its bearer do."""
+
+    SETUP = "setup"
+    INVITE = "invite"
+    RESET = "reset"
+
+
+class RecordStatus(StrEnum):
+    """Where a record's newest revision stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    FLAGGED = "flagged"
+
+
+class Decision(StrEnum):
+    """An expert's ruling on a revision."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class FindingKind(StrEnum):
+    """What a check found in a record."""
+
+    ENCODING = "encoding"
+    DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    EMAIL = "email"
+    PHONE = "phone"
+    CARD = "card"
+
+
+PERSONAL_FINDINGS = frozenset({FindingKind.EMAIL, FindingKind.PHONE, FindingKind.CARD})
+"""Findings that keep a record out of snapshots while they are open."""
+
+
+class FindingStatus(StrEnum):
+    """What became of a finding."""
+
+    OPEN = "open"
+    FIXED = "fixed"
+    DISMISSED = "dismissed"
+
+
+class FaqState(StrEnum):
+    """Where an FAQ revision stands."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class TaskKind(StrEnum):
+    """What a task asks of people."""
+
+    LABEL = "label"
+    RATE = "rate"
+    COMPARE = "compare"
+
+
+class TaskStatus(StrEnum):
+    """Whether a task hands out items."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    CLOSED = "closed"
+
+
+class ItemStatus(StrEnum):
+    """Whether an item still needs people."""
+
+    OPEN = "open"
+    DONE = "done"
+
+
+class Verdict(StrEnum):
+    """A rater's answer to a blind comparison, by side; `winner` columns hold it by version."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    TIE = "tie"
+    BOTH_BAD = "both_bad"
+
+
+class Split(StrEnum):
+    """A snapshot's parts."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class JobKind(StrEnum):
+    """What a job runs."""
+
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+
+
+class JobStatus(StrEnum):
+    """A job's state; `lost` means that its process vanished and its end is unknown."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+FINISHED_JOBS = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.LOST})
+
+
+class Stage(StrEnum):
+    """A model version's place in its project."""
+
+    CANDIDATE = "candidate"
+    CURRENT = "current"
+    RETIRED = "retired"
+
+
+class PromotionKind(StrEnum):
+    """How a version became current, or did not."""
+
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    ROLLED_BACK = "rolled_back"
+
+
+class Thumb(StrEnum):
+    """A verdict on a chat turn."""
+
+    UP = "up"
+    DOWN = "down"

@@ -1,0 +1,89 @@
+"""The router: which pages there are, who sees which, the project switcher. It draws nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from backend.vocabulary import Action
+from pages.components.notices import show_notices
+from pages.components.visit import PROJECT_KEY, Visit, look
+
+HERE = Path(__file__).parent
+
+# file, title, icon, what one must be allowed to do to see it (None: everybody signed in)
+PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
+    "": [
+        ("home", "Home", "home", None),
+    ],
+    "Judge": [
+        ("review", "Review records", "rate_review", Action.REVIEW),
+        ("rate", "Rate and compare", "balance", Action.RATE),
+        ("faqs", "FAQs", "quiz", Action.EDIT_FAQ),
+    ],
+    "Data": [
+        ("imports", "Import", "upload_file", Action.IMPORT),
+        ("records", "Records", "table_rows", Action.VIEW_RECORDS),
+        ("snapshots", "Snapshots", "photo_camera", Action.SNAPSHOT),
+    ],
+    "Model": [
+        ("training", "Train", "model_training", Action.TRAIN),
+        ("jobs", "Jobs", "list_alt", Action.TRAIN),
+        ("evaluations", "Evaluate", "fact_check", Action.EVALUATE),
+        ("results", "Results", "leaderboard", Action.VIEW_RESULTS),
+        ("slices", "Bias slices", "stacked_bar_chart", Action.VIEW_RESULTS),
+        ("promotion", "Promote", "verified", Action.PROMOTE),
+        ("lineage", "Lineage", "account_tree", Action.VIEW_DASHBOARD),
+    ],
+    "Project": [
+        ("dashboard", "Dashboard", "dashboard", Action.VIEW_DASHBOARD),
+        ("chat", "Chat", "chat", Action.CHAT),
+        ("feedback", "Feedback", "thumbs_up_down", Action.VIEW_DASHBOARD),
+        ("members", "Members", "group", Action.MANAGE_MEMBERS),
+        ("audit", "Audit trail", "history", Action.VIEW_AUDIT),
+    ],
+    "You": [
+        ("account", "Account", "person", None),
+        ("admin", "Administration", "admin_panel_settings", Action.MANAGE_ACCOUNTS),
+    ],
+}
+
+
+def main() -> None:
+    """Draw the frame and run the chosen page."""
+    st.set_page_config(page_title="Touchstone", page_icon=":material/diamond:", layout="wide")
+    visit = look()
+    if visit is None:
+        page = st.navigation([st.Page(HERE / "signed_out.py", title="Sign in", url_path="signed-out")], position="hidden")
+        page.run()
+        return
+    sections = {
+        section: [
+            st.Page(HERE / f"{name}.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == "home")
+            for name, title, icon, action in entries
+            if (action is None or visit.may(action)) and (HERE / f"{name}.py").exists()
+        ]
+        for section, entries in PAGES.items()
+    }
+    page = st.navigation({section: pages for section, pages in sections.items() if pages})
+    _switcher(visit)
+    show_notices()
+    page.run()
+
+
+def _switcher(visit: Visit) -> None:
+    if visit.project is None:
+        return
+    with st.sidebar:
+        if len(visit.projects) > 1:
+            names = {card.id: card.name for card in visit.projects}
+            st.session_state.setdefault(PROJECT_KEY, visit.project.id)
+            st.selectbox("Project", list(names), format_func=lambda key: names[key], key=PROJECT_KEY)
+        else:
+            st.text(visit.project.name)
+        st.text(f"Signed in as {visit.actor.label}")
+        st.link_button("Sign out", "/logout", icon=":material/logout:", width="stretch")
+
+
+main()

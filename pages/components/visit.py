@@ -1,0 +1,93 @@
+"""Who is looking, at which project, and whether they may: every page's first line is `visit = require(Action.…)`.
+
+The session token comes from the HttpOnly cookie (read at the websocket handshake), or from session state, which no
+browser can set. It is looked up again at every rerun, so that a revoked session ends at the next click.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import streamlit as st
+from sqlmodel import Session
+
+from backend import runtime
+from backend.access import policy
+from backend.access.actors import Actor
+from backend.access.queries import ProjectCard, projects_of
+from backend.access.sessions import COOKIE, resolve
+from backend.errors import NotSignedIn
+from backend.settings import Settings
+from backend.vocabulary import Action
+
+PROJECT_KEY = "project_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One look at one page. `project` is None only on pages that need none."""
+
+    actor: Actor
+    project: ProjectCard | None
+    projects: tuple[ProjectCard, ...]
+    settings: Settings
+
+    @property
+    def project_id(self) -> int:
+        """The chosen project's id; only for pages behind `require`, which stops where there is none."""
+        if self.project is None:
+            raise LookupError("This page needs a project; require() it.")
+        return self.project.id
+
+    def may(self, action: Action) -> bool:
+        """Whether the actor may do this in the chosen project. For showing and hiding; use-cases check again."""
+        return policy.may(self.actor, action, self.project.id if self.project else None)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for queries."""
+        with runtime.current().database.reading() as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session for one use-case."""
+        with runtime.current().database.writing() as session:
+            yield session
+
+
+def token() -> str | None:
+    """The session token of this browser, or None."""
+    return st.session_state.get(COOKIE) or st.context.cookies.get(COOKIE)
+
+
+def look() -> Visit | None:
+    """The visit, or None where nobody is signed in."""
+    house = runtime.current()
+    with house.database.reading() as session:
+        try:
+            actor = resolve(session, token())
+        except NotSignedIn:
+            return None
+        projects = tuple(projects_of(session, actor))
+    wanted = st.session_state.get(PROJECT_KEY)
+    project = next((card for card in projects if card.id == wanted), projects[0] if projects else None)
+    return Visit(actor, project, projects, house.settings)
+
+
+def require(action: Action | None = None, *, needs_project: bool = True) -> Visit:
+    """The visit, or a notice and the end of the page: not signed in, no project, or not allowed."""
+    visit = look()
+    if visit is None:
+        st.info("Your session has ended. What you saved is safe.", icon=":material/lock:")
+        st.link_button("Sign in", "/login", type="primary")
+        st.stop()
+    if needs_project and visit.project is None:
+        st.info("You are in no project yet. Ask a lead for an invitation, or an admin to make one.", icon=":material/group:")
+        st.stop()
+    if action is not None and not visit.may(action):
+        st.warning("Your role does not open this page. Ask a lead of the project for it.", icon=":material/block:")
+        st.stop()
+    return visit

@@ -1,0 +1,112 @@
+"""Fixtures that all tests share: databases (SQLite and PostgreSQL, both real), a runtime in a temporary folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from backend import runtime
+from backend.runtime import Runtime
+from backend.store.database import Database
+from tests import postgres
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of public data sets; a test that needs it is skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not here")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with postgres.server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_new(postgres_server: str) -> Iterator[Callable[[], str]]:
+    """Makes a fresh, migrated database and returns its URL."""
+    maintenance = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    made: list[str] = []
+
+    def url(name: str) -> str:
+        return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+
+    def make(template: str | None = None) -> str:
+        name = f"touchstone_{uuid4().hex[:12]}"
+        with maintenance.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else "")))
+        made.append(name)
+        return name
+
+    template = make()
+    database = Database(url(template))
+    database.migrate()
+    database.dispose()
+    yield lambda: url(make(template))
+    with maintenance.connect() as connection:
+        for name in made:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    maintenance.dispose()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    """A fresh, migrated SQLite database."""
+    path = tmp_path / "touchstone.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, migrated database of each kind in turn."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    return str(request.getfixturevalue("postgres_new")())
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A handle on a fresh database of each kind in turn; the test runs once for each."""
+    handle = Database(database_url)
+    yield handle
+    handle.dispose()
+
+
+@pytest.fixture
+def sqlite(sqlite_url: str) -> Iterator[Database]:
+    """A handle on a fresh SQLite database, for what does not depend on the kind."""
+    handle = Database(sqlite_url)
+    yield handle
+    handle.dispose()
+
+
+@pytest.fixture
+def house(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """A runtime in a temporary data folder, which pages (AppTest) and commands run in this process find as theirs."""
+    monkeypatch.setenv("TOUCHSTONE_DATA", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    made = runtime.current()
+    yield made
+    made.database.dispose()
+    runtime.forget(made)
