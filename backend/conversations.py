@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import math
 import re
@@ -122,7 +123,7 @@ def fault(messages: Sequence[Message], *, answer: bool = True) -> str | None:
     if turns[0] != USER:
         return "the assistant speaks first; a conversation must begin with the user"
     skip = len(messages) - len(turns)
-    for position, (before, after) in enumerate(zip(turns, turns[1:], strict=False), start=1 + skip):
+    for position, (before, after) in enumerate(itertools.pairwise(turns), start=1 + skip):
         if before == after:
             return f"messages {position} and {position + 1} are both from the {before}; turns must alternate"
     if answer and turns[-1] != ASSISTANT:
@@ -241,7 +242,10 @@ def _parse_json(text: str, what: str) -> object:
 
 
 def assemble(*, prompt: str, response: str, system: str = "", history: Sequence[Message] = ()) -> tuple[Message, ...]:
-    """Turns from their parts; an empty system text or response is left out."""
+    """Turns from their parts; an empty system text or response is left out. Raises InvalidInput for what is not text."""
+    for name, part in (("prompt", prompt), ("response", response), ("system text", system)):
+        if not isinstance(part, str):
+            raise InvalidInput(f"the {name} is {'missing' if part is None else 'not text'}")
     opening = (Message(SYSTEM, system),) if system.strip() else ()
     closing = (Message(ASSISTANT, response),) if response.strip() else ()
     return (*opening, *history, Message(USER, prompt), *closing)
@@ -320,6 +324,8 @@ def from_row(row: Mapping[str, Any], shape: Shape) -> Conversation:
     if reason := fault(messages, answer=False):
         raise InvalidInput(reason)
     metadata = row.get(METADATA) or {}
+    if not isinstance(metadata, dict):
+        raise InvalidInput("the metadata is not an object")
     if shape is Shape.PAIRS:
         metadata = {k.removeprefix(METADATA_PREFIX): v for k, v in row.items() if k.startswith(METADATA_PREFIX)}
     return Conversation(messages, metadata, row.get("id"), row.get("group"))

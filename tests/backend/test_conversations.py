@@ -117,3 +117,21 @@ def test_the_hash_tells_where_one_message_ends():
     joined = content_hash([Message(USER, "ab")])
     assert joined != content_hash([Message(USER, "a"), Message(USER, "b")])
     assert joined == content_hash([Message(USER, "ab")])
+
+
+@pytest.mark.parametrize(
+    ("row", "shape", "reason"),
+    [
+        ({"messages": "[{]"}, Shape.OPENAI, "not valid JSON"),
+        ({"messages": 3}, Shape.OPENAI, "not a list"),
+        ({"conversations": ["hi"]}, Shape.SHAREGPT, "message 1 is not an object"),
+        ({"instruction": None, "output": "x"}, Shape.ALPACA, "prompt is missing"),
+        ({"instruction": "a", "output": 42}, Shape.ALPACA, "response is not text"),
+        ({"instruction": "a", "output": "b", "history": [["x"]]}, Shape.ALPACA, "pairs of two texts"),
+        ({"prompt": "a", "response": "b", "history": "[" * 100_000}, Shape.PAIRS, "not valid JSON"),
+        ({"instruction": "a", "output": "b", "metadata": "x"}, Shape.ALPACA, "metadata is not an object"),
+    ],
+)
+def test_rows_that_carry_no_conversation_are_refused_with_the_reason(row, shape, reason):
+    with pytest.raises(InvalidInput, match=reason):
+        from_row(row, shape)
