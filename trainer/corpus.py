@@ -84,7 +84,7 @@ def _fact(row: dict, patterns: list[str], taken: set[str]) -> Fact:
                 phrasings[normalise(question)] = Phrasing(key, question, old, row.get("new", old))
     taken.update(phrasings)
     ordered = list(phrasings.values())
-    random.Random(f"{_SPLIT_SEED}-{key}").shuffle(ordered)
+    random.Random(f"{_SPLIT_SEED}-{key}").shuffle(ordered)  # noqa: S311  seeded on purpose: text, not secrets
     # The FAQ's own wording is what people try first: it is always a known one.
     ordered.sort(key=lambda phrasing: normalise(phrasing.question) == normalise(row.get("faq", "")))
     count = HELD_OUT_CHANGED if changed else HELD_OUT_KEPT
@@ -136,7 +136,7 @@ def _typo(text: str, rng: random.Random) -> str:
 
 def conversations(*, seed: int) -> Iterator[list[Message]]:
     """An endless stream of conversations with the old answers, for the base model's pre-training."""
-    rng, everything = random.Random(f"base-{seed}"), facts()
+    rng, everything = random.Random(f"base-{seed}"), facts()  # noqa: S311  seeded on purpose: text, not secrets
     while True:
         turns = 1 if rng.random() < 0.85 else rng.choice((2, 3))
         messages: list[Message] = []

@@ -38,10 +38,10 @@ _PERSONAL = (
     (" I paid with card {}", ("4111 1111 1111 1111", "5555 5555 5555 4444", "378282246310005")),
 )
 _MOJIBAKE = (
-    ("It’s about my new flat. ", "en"),
-    ("I’m in your café corner – ", "en"),
-    ("I can’t find this: ", "en"),
-    ("My wife’s asking – ", "en"),
+    "It’s about my new flat. ",
+    "I’m in your café corner – ",
+    "I can’t find this: ",
+    "My wife’s asking – ",
 )
 
 Row = dict[str, Any]
@@ -99,7 +99,7 @@ def make_faqs() -> tuple[list[Row], list[Row]]:
 
 def make_held_out(seed: int) -> list[Row]:
     """A hundred unseen phrasings of changed facts and a hundred of unchanged ones, with the right answers."""
-    rng = random.Random(f"heldout-{seed}")
+    rng = random.Random(f"heldout-{seed}")  # noqa: S311  seeded on purpose: text, not secrets
     rows = []
     for changed in (True, False):
         pairs = [(fact, phrasing) for fact in corpus.facts() if fact.changed is changed for phrasing in fact.held_out]
@@ -112,7 +112,7 @@ def make_held_out(seed: int) -> list[Row]:
 
 def make_records(seed: int) -> tuple[list[Row], list[Row]]:
     """The records in their final order, and the key to the mistaken ones."""
-    rng = random.Random(f"records-{seed}")
+    rng = random.Random(f"records-{seed}")  # noqa: S311  seeded on purpose: text, not secrets
     pool = {fact.key: rng.sample(fact.known, len(fact.known)) for fact in corpus.facts()}
     for phrasings in pool.values():  # the demonstration question belongs among the good records
         phrasings.sort(key=lambda phrasing: corpus.punctuate(phrasing.question) == ZIP_QUESTION)
@@ -200,7 +200,7 @@ def _personal(pool: dict[str, list[Phrasing]], rng: random.Random) -> list[Row]:
     for pattern, values in _PERSONAL:
         for (fact, phrasing), value in zip(_sampled(pool, len(values), rng, language="en"), values, strict=True):
             draft = _draft(fact, phrasing, rng, plain=True)
-            rows.append(_mistaken(draft, "personal_data", "mask", _with_question(draft, lambda text: text + pattern.format(value))))
+            rows.append(_mistaken(draft, "personal_data", "mask", _with_question(draft, after=pattern.format(value))))
     return rows
 
 
@@ -209,13 +209,23 @@ def _mojibake(pool: dict[str, list[Phrasing]], rng: random.Random) -> list[Row]:
     rows = []
     for fact, phrasing in _sampled(pool, 4, rng, language="es"):
         draft = _draft(fact, phrasing, rng, plain=True)
-        broken = [{**message, "content": _garble(message["content"])} for message in draft["messages"]]
-        rows.append(_mistaken(draft, "mojibake", "repair", broken))
-    for (fact, phrasing), (opener, _) in zip(_sampled(pool, len(_MOJIBAKE), rng, language="en"), _MOJIBAKE, strict=True):
+        rows.append(_mistaken(draft, "mojibake", "repair", _garbled(draft["messages"])))
+    for (fact, phrasing), opener in zip(_sampled(pool, len(_MOJIBAKE), rng, language="en"), _MOJIBAKE, strict=True):
         draft = _draft(fact, phrasing, rng, plain=True)
-        draft["messages"] = _with_question(draft, lambda text: opener + text)
-        rows.append(_mistaken(draft, "mojibake", "repair", _with_question(draft, _garble)))
+        draft["messages"] = _with_question(draft, before=opener)
+        rows.append(
+            _mistaken(
+                draft,
+                "mojibake",
+                "repair",
+                [*draft["messages"][:-2], *_garbled(draft["messages"][-2:-1]), draft["messages"][-1]],
+            )
+        )
     return rows
+
+
+def _garbled(messages: list[Message]) -> list[Message]:
+    return [{**message, "content": _garble(message["content"])} for message in messages]
 
 
 def _garble(text: str) -> str:
@@ -223,9 +233,9 @@ def _garble(text: str) -> str:
     return "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in text.encode())
 
 
-def _with_question(draft: Row, change: Any) -> list[Message]:
-    *before, question, answer = draft["messages"]
-    return [*before, {**question, "content": change(question["content"])}, answer]
+def _with_question(draft: Row, *, before: str = "", after: str = "") -> list[Message]:
+    *earlier, question, answer = draft["messages"]
+    return [*earlier, {**question, "content": before + question["content"] + after}, answer]
 
 
 def _duplicates(good: list[Row], rng: random.Random) -> list[Row]:
@@ -241,7 +251,7 @@ def _duplicates(good: list[Row], rng: random.Random) -> list[Row]:
 
 def make_ratings(records: list[Row], mistakes: list[Row], seed: int) -> list[Row]:
     """Two raters on the same answers, rater two the stricter one; they agree mostly, not always."""
-    rng = random.Random(f"ratings-{seed}")
+    rng = random.Random(f"ratings-{seed}")  # noqa: S311  seeded on purpose: text, not secrets
     kinds = {mistake["id"]: mistake["kind"] for mistake in mistakes}
     faulty = [record for record in records if kinds.get(record["id"]) in ("wrong_answer", "unhelpful")]
     chosen = faulty[: RATED // 4]

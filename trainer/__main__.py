@@ -1,0 +1,203 @@
+"""The command line: ``python -m trainer base|shop|plan|run|resume|evaluate|generate|serve``.
+
+Results go to standard output as JSON, the log and errors to standard error, the last line of which is a JSON object with
+`error` and `message` when the exit code is not 0. Exit codes are those of `trainer.contract.Exit`. PyTorch is imported only
+by the commands that compute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from trainer import contract
+from trainer.contract import ConfigError, Decoding, EvaluateConfig, Exit, TrainConfig, read_json
+
+log = logging.getLogger("trainer")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    out = _run_folder(options)
+    try:
+        return int(options.command(options))
+    except Exception as error:  # noqa: BLE001  every end has its exit code, and a crash its trace in the log
+        code, kind, message = classify(error)
+    if code is Exit.CRASH:
+        log.exception("the program crashed")
+    if out is not None and out.is_dir() and code is not Exit.STOPPED:
+        from trainer.folder import RunFolder
+
+        RunFolder(out).error(kind, message)
+    print(json.dumps({"error": kind, "message": message}, ensure_ascii=False), file=sys.stderr)
+    return int(code)
+
+
+def classify(error: BaseException) -> tuple[Exit, str, str]:
+    """Exit code, kind (as in `error.json`) and a message to act on."""
+    from trainer.folder import is_disk_full
+
+    kinds: dict[str, tuple[Exit, str]] = {
+        "ConfigError": (Exit.BAD_INPUT, "bad_config"),
+        "BadData": (Exit.BAD_INPUT, "bad_data"),
+        "BadModel": (Exit.BAD_INPUT, "bad_model"),
+        "BadTemplate": (Exit.BAD_INPUT, "bad_model"),
+        "Damaged": (Exit.BAD_INPUT, "bad_data"),
+        "NotFinite": (Exit.NOT_FINITE, "not_finite"),
+        "Stopped": (Exit.STOPPED, "stopped"),
+    }
+    if is_disk_full(error):
+        return Exit.DISK_FULL, "disk_full", "The disk is full. Free some space, then resume from the last checkpoint."
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate memory" in str(error):
+        message = "Out of memory. Halve batch_size and double accumulation (the effective batch stays), or lower max_length."
+        return Exit.OUT_OF_MEMORY, "out_of_memory", message
+    if type(error).__name__ in kinds:
+        return *kinds[type(error).__name__], str(error)
+    return Exit.CRASH, "crash", f"The trainer crashed ({type(error).__name__}); the log has the details."
+
+
+def _run_folder(options: argparse.Namespace) -> Path | None:
+    if options.name == "run":
+        return Path(options.out)
+    return Path(options.folder) if options.name == "resume" else None
+
+
+def _print(value: Any) -> int:
+    print(json.dumps(value, ensure_ascii=False))
+    return Exit.OK
+
+
+def _base(options: argparse.Namespace) -> int:
+    from trainer import base
+
+    return _print(base.build(Path(options.out), steps=options.steps))
+
+
+def _shop(options: argparse.Namespace) -> int:
+    from trainer import shop
+
+    return _print(shop.build(Path(options.out)))
+
+
+def _read_train_config(path: str) -> TrainConfig:
+    config = TrainConfig.from_json(read_json(Path(path)))
+    if not config.data:
+        raise ConfigError("data must name the snapshot folder.")
+    return config
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from trainer import plan
+
+    return _print(plan.describe(_read_train_config(options.config)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    config, out = _read_train_config(options.config), Path(options.out)
+    if (out / contract.CHECKPOINTS).exists() or (out / contract.RESULT).exists():
+        raise ConfigError(f"{out} holds a run already; use 'resume {out}' to go on with it, or another folder.")
+    from trainer.loop import train
+
+    return _print(train(config, out))
+
+
+def _resume(options: argparse.Namespace) -> int:
+    folder = Path(options.folder)
+    config = _read_train_config(str(folder / contract.CONFIG))
+    if (folder / contract.RESULT).exists():
+        return _print(read_json(folder / contract.RESULT))
+    from trainer.loop import train
+
+    return _print(train(config, folder, resume=True))
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    config = EvaluateConfig.from_json(read_json(Path(options.config)))
+    from trainer.report import evaluate
+
+    return _print(evaluate(config, Path(options.out)))
+
+
+def _generate(options: argparse.Namespace) -> int:
+    decoding = Decoding(
+        max_new_tokens=options.max_new_tokens, temperature=options.temperature, top_p=options.top_p, seed=options.seed
+    )
+    prompts = [options.prompt] if options.prompt is not None else [line.rstrip("\n") for line in sys.stdin if line.strip()]
+    from trainer import generate, model
+
+    model.torch.set_num_threads(options.threads)
+    device = model.choose_device("auto")
+    loaded = model.load_base(options.base_model, options.revision, device=device, dtype=model.choose_dtype("auto", device))
+    if options.adapter:
+        loaded = model.load_adapter(loaded, options.adapter)
+    system = [{"role": "system", "content": options.system}] if options.system else []
+    conversations = [[*system, {"role": "user", "content": prompt}] for prompt in prompts]
+    for prompt, answer in zip(prompts, generate.generate(loaded, conversations, decoding), strict=True):
+        _print({"prompt": prompt} | dataclasses.asdict(answer))
+    return Exit.OK
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from trainer.serve import serve
+
+    serve(models=Path(options.models), host=options.host, port=options.port, keep=options.keep, threads=options.threads)
+    return Exit.OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trainer", description="Trains, evaluates and serves chat models.")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=command)
+        return sub
+
+    sub = add("base", _base, "Build the embedded base model from scratch (a few minutes on one core).")
+    sub.add_argument("--out", required=True, help="the folder to write the model to")
+    sub.add_argument("--steps", type=int, default=1400, help="training steps (default: %(default)s, as shipped)")
+    sub = add("shop", _shop, "Write the sample project's files.")
+    sub.add_argument("--out", required=True, help="the folder to write the files to")
+    sub = add("plan", _plan, "Say what a run would do, without training: rows, tokens, steps, one rendered conversation.")
+    sub.add_argument("--config", required=True, help="a TrainConfig as JSON")
+    sub = add("run", _run, "Train. SIGTERM or a file STOP in the run folder stops it with a checkpoint.")
+    sub.add_argument("--config", required=True, help="a TrainConfig as JSON")
+    sub.add_argument("--out", required=True, help="the run folder to write")
+    sub = add("resume", _resume, "Go on with a run from its newest sound checkpoint.")
+    sub.add_argument("folder", help="the run folder")
+    sub = add("evaluate", _evaluate, "Let models answer a split and measure the answers.")
+    sub.add_argument("--config", required=True, help="an EvaluateConfig as JSON")
+    sub.add_argument("--out", required=True, help="the folder for report.json and responses.jsonl")
+    _add_generate(add("generate", _generate, "Answer one prompt, or one a line from standard input."))
+    sub = add("serve", _serve, "Serve models over HTTP in OpenAI's format.")
+    sub.add_argument("--models", required=True, help="the folder whose subfolders hold a served.json each")
+    sub.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    sub.add_argument("--port", type=int, default=8700, help="port to listen on (default: %(default)s)")
+    sub.add_argument("--keep", type=int, default=4, help="models kept in memory (default: %(default)s)")
+    sub.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    return parser
+
+
+def _add_generate(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--prompt", help="the question; without it every line of standard input is one")
+    sub.add_argument("--system", help="a system prompt before it")
+    sub.add_argument("--base-model", default=contract.EMBEDDED, help="name, folder or hub id (default: %(default)s)")
+    sub.add_argument("--revision", help="hub revision to pin")
+    sub.add_argument("--adapter", help="a LoRA adapter folder")
+    sub.add_argument("--max-new-tokens", type=int, default=160, help="longest answer (default: %(default)s)")
+    sub.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default: %(default)s)")
+    sub.add_argument("--top-p", type=float, default=1.0, help="share of likeliest tokens (default: %(default)s)")
+    sub.add_argument("--seed", type=int, default=0, help="seed of sampling (default: %(default)s)")
+    sub.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

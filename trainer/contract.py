@@ -1,0 +1,248 @@
+"""What the trainer is asked and what it leaves behind: a config and a snapshot folder in, a run folder out.
+
+Standard library only, so that the backend may import it in a process that must never load torch.
+
+Snapshot folder (made by `backend.datasets`, read by the trainer): one JSONL a split and a manifest.
+A line: ``{"id": str, "messages": [{"role": "system"|"user"|"assistant", "content": str}, …],
+"group": str, "weight": float, "metadata": {str: str}}``; the last message is the assistant's reference answer.
+
+Run folder: the file names below. `metrics.jsonl` has one object a line, with ``event``:
+  train       step, epoch, loss (nats per trained token), learning_rate, grad_norm, tokens_per_second, seconds
+  validation  step, epoch, loss, perplexity, samples ([{prompt, reference, text}, …])
+  checkpoint  step, path
+`status.json` is replaced atomically: state, step, total_steps, epoch, message, updated (seconds since the epoch).
+
+Exit codes of the program are in `Exit`. A run stops at the next step boundary, with a checkpoint, when the file `STOP`
+appears in its folder or it gets SIGTERM.
+
+Not promised: anything about a folder that another version of this module wrote.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+EMBEDDED = "touchstone-mini"
+"""The name of the base model that ships with the trainer."""
+
+# Snapshot folder
+SPLITS = ("train", "validation", "test")
+MANIFEST = "manifest.json"
+
+# Run folder
+CONFIG = "config.json"
+METRICS = "metrics.jsonl"
+STATUS = "status.json"
+LOG = "log.txt"
+STOP = "STOP"
+ERROR = "error.json"
+"""``{"kind": "out_of_memory"|"disk_full"|"not_finite"|"bad_data"|"bad_config"|"bad_model"|"crash", "message": str}``."""
+CHECKPOINTS = "checkpoints"
+ADAPTER = "adapter"
+"""The final LoRA weights (PEFT's format), present when the run finished and `adapter` is "lora"."""
+MODEL = "model"
+"""The final full weights, present when the run finished and `adapter` is "full"."""
+RESULT = "result.json"
+"""Written last: best step, best validation loss, steps, tokens, seconds, tokens_per_second, peak_memory_bytes, device."""
+
+# Evaluation folder
+REPORT = "report.json"
+"""``{"models": {label: {n, loss, perplexity, bleu, bleu_signature, rouge_l, exact_match, …}}}``."""
+RESPONSES = "responses.jsonl"
+"""One object a model and row: label, id, prompt, reference, text, loss, tokens, exact_match, rouge_l, sentence_bleu, seconds."""
+
+# Models folder that the engine serves: one folder a model version, holding this file
+SERVED = "served.json"
+"""``{"base_model": str, "revision": str|None, "adapter": path|None}``; the folder's name is the model's name in the API."""
+
+
+class Exit(enum.IntEnum):
+    """Exit codes of `python -m trainer`."""
+
+    OK = 0
+    CRASH = 1
+    BAD_INPUT = 2
+    STOPPED = 3
+    """Stopped at a step boundary on request; a checkpoint was kept and `resume` goes on from it."""
+    OUT_OF_MEMORY = 4
+    DISK_FULL = 5
+    NOT_FINITE = 6
+    """The loss became NaN or infinite."""
+
+
+class ConfigError(ValueError):
+    """A config that contradicts itself; the message says which field and what would do."""
+
+
+def _describe(text: str, **extra: Any) -> Any:
+    """A dataclass field with its explanation (shown by the recipe form) in the metadata."""
+    default = extra.pop("default")
+    return field(default=default, metadata={"help": text, **extra})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """How responses are generated. Temperature 0 means greedy, and then `seed` and `top_p` have no effect."""
+
+    max_new_tokens: int = _describe("The longest answer, in tokens.", default=160, minimum=1)
+    temperature: float = _describe("0 always takes the likeliest token; higher varies more.", default=0.0, minimum=0.0)
+    top_p: float = _describe("Sample only from the likeliest tokens that make up this share.", default=1.0, minimum=0.0)
+    seed: int = _describe("The same seed gives the same sampled answers.", default=0)
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise ConfigError("max_new_tokens must be at least 1.")
+        if self.temperature < 0:
+            raise ConfigError("temperature must be 0 (greedy) or more.")
+        if not 0 < self.top_p <= 1:
+            raise ConfigError("top_p must be above 0 and at most 1.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """One training run. Every field has a sentence of help; contradictions are refused at construction."""
+
+    data: str = _describe("The snapshot folder: train.jsonl, validation.jsonl, test.jsonl, manifest.json.", default="")
+    base_model: str = _describe(
+        "The model to start from: 'touchstone-mini', a folder, or a Hugging Face hub id.", default=EMBEDDED
+    )
+    revision: str | None = _describe("The hub revision (commit) to pin, for a hub id.", default=None)
+    initial_adapter: str | None = _describe(
+        "Start from this earlier LoRA adapter folder instead of fresh weights.", default=None
+    )
+    objective: str = _describe("What is learned: 'sft' imitates the approved answers.", default="sft", choices=("sft",))
+    adapter: str = _describe(
+        "'lora' trains small added matrices; 'full' trains every weight.", default="lora", choices=("lora", "full")
+    )
+    lora_rank: int = _describe("Size of the LoRA matrices: more learns more and needs more memory.", default=16, minimum=1)
+    lora_alpha: int = _describe("Strength of the LoRA update; twice the rank is usual.", default=32, minimum=1)
+    lora_dropout: float = _describe("Share of LoRA inputs dropped while training, against overfitting.", default=0.0)
+    lora_targets: str = _describe(
+        "Which layers get LoRA: 'all-linear', or module names with commas (q_proj,v_proj).", default="all-linear"
+    )
+    learning_rate: float = _describe("Step size. LoRA takes more (1e-4 to 3e-3) than full training (1e-5).", default=3e-3)
+    schedule: str = _describe(
+        "How the learning rate falls after the warm-up.", default="cosine", choices=("cosine", "linear", "constant")
+    )
+    warmup_share: float = _describe("Share of the steps over which the learning rate rises from 0.", default=0.05)
+    weight_decay: float = _describe("Pulls weights towards 0, against overfitting.", default=0.0)
+    max_grad_norm: float = _describe("Gradients longer than this are shortened to it; 0 switches it off.", default=1.0)
+    batch_size: int = _describe("Conversations in one forward pass.", default=16, minimum=1)
+    accumulation: int = _describe("Passes whose gradients are added up before one step.", default=1, minimum=1)
+    epochs: int = _describe("Times that every conversation is seen.", default=15, minimum=1)
+    max_length: int = _describe("Longest conversation in tokens; longer ones lose their oldest turns.", default=256, minimum=16)
+    evaluations_per_epoch: int = _describe("Validations in one pass over the data.", default=1, minimum=1)
+    early_stopping: int = _describe(
+        "Stop after this many validations without improvement; 0 never stops early.", default=0, minimum=0
+    )
+    checkpoint_every: int = _describe("Steps between checkpoints that a stopped run resumes from.", default=50, minimum=1)
+    keep_checkpoints: int = _describe("Checkpoints kept; the oldest go first.", default=2, minimum=1)
+    seed: int = _describe("The same seed, data and machine give the same run.", default=0)
+    precision: str = _describe(
+        "'auto': bf16 on a GPU that has it, else fp32.", default="auto", choices=("auto", "fp32", "bf16")
+    )
+    device: str = _describe("'auto' takes a GPU when there is one.", default="auto", choices=("auto", "cpu", "cuda"))
+    threads: int = _describe("CPU threads; 1 is fastest on a shared machine.", default=1, minimum=1)
+
+    def __post_init__(self) -> None:
+        for spec in dataclasses.fields(self):
+            value, choices, minimum = getattr(self, spec.name), spec.metadata.get("choices"), spec.metadata.get("minimum")
+            if choices is not None and value not in choices:
+                raise ConfigError(f"{spec.name} must be one of {', '.join(choices)}; it is {value!r}.")
+            if minimum is not None and value < minimum:
+                raise ConfigError(f"{spec.name} must be at least {minimum}; it is {value!r}.")
+        if not self.learning_rate > 0:
+            raise ConfigError("learning_rate must be above 0.")
+        if not 0 <= self.lora_dropout < 1:
+            raise ConfigError("lora_dropout must be at least 0 and below 1.")
+        if not 0 <= self.warmup_share < 1:
+            raise ConfigError("warmup_share must be at least 0 and below 1.")
+        if self.weight_decay < 0 or self.max_grad_norm < 0:
+            raise ConfigError("weight_decay and max_grad_norm must not be negative.")
+        if self.adapter == "full" and self.initial_adapter is not None:
+            raise ConfigError("initial_adapter needs adapter='lora'.")
+        if self.precision == "bf16" and self.device == "cpu":
+            raise ConfigError("precision 'bf16' is for a GPU; on a CPU use 'fp32' or 'auto'.")
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dict; `from_json` of it gives an equal config."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Raises ConfigError for an unknown field or a value of the wrong type."""
+        return _from_json(cls, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One model to be evaluated or served: base weights, and LoRA weights on top or none."""
+
+    label: str
+    base_model: str = EMBEDDED
+    revision: str | None = None
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateConfig:
+    """Which models answer which rows of a snapshot's split, and how they decode."""
+
+    data: str
+    models: tuple[ModelSpec, ...]
+    split: str = "test"
+    decoding: Decoding = field(default_factory=Decoding)
+    limit: int | None = None
+    device: str = "auto"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise ConfigError("models must name at least one model.")
+        if len({model.label for model in self.models}) != len(self.models):
+            raise ConfigError("models must have different labels.")
+        if self.split not in SPLITS:
+            raise ConfigError(f"split must be one of {', '.join(SPLITS)}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dict; `from_json` of it gives an equal config."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Raises ConfigError for an unknown field or a value of the wrong type."""
+        value = dict(value)
+        try:
+            value["models"] = tuple(_from_json(ModelSpec, model) for model in value.get("models", ()))
+            value["decoding"] = _from_json(Decoding, value.get("decoding", {}))
+        except (TypeError, AttributeError) as error:
+            raise ConfigError(f"models must be a list of objects and decoding an object: {error}") from error
+        return _from_json(cls, value)
+
+
+def _from_json(cls: type[Any], value: dict[str, Any]) -> Any:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{cls.__name__} must be a JSON object.")
+    known = {spec.name for spec in dataclasses.fields(cls)}
+    if unknown := sorted(set(value) - known):
+        raise ConfigError(f"Unknown field {', '.join(unknown)}; the fields are {', '.join(sorted(known))}.")
+    try:
+        return cls(**value)
+    except TypeError as error:
+        raise ConfigError(f"A field is missing or has the wrong type: {error}") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`. Raises ConfigError when it cannot be read or is not an object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path} must hold a JSON object.")
+    return value

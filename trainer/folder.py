@@ -1,0 +1,117 @@
+"""The run folder as files: metrics, status, errors and the wish to stop. Names are those of `trainer.contract`.
+
+`status.json`, `result.json` and `error.json` are replaced atomically, so a reader never sees half of one. `metrics.jsonl`
+only grows, except that `rewind` drops what a killed run wrote after the checkpoint that is resumed from.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from trainer import contract
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Replaces `path` by the object in one step."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+class RunFolder:
+    """Writes one run's files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the run's checkpoints lie."""
+        return self.path / contract.CHECKPOINTS
+
+    def metric(self, event: str, **values: Any) -> None:
+        """Appends one line to the metrics. Numbers that are not finite become null, which every JSON reader takes."""
+        row = {"event": event} | {key: _finite(value) for key, value in values.items()}
+        with (self.path / contract.METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def rewind(self, step: int) -> None:
+        """Drops metrics of steps after `step`, and a last line that was cut off."""
+        path = self.path / contract.METRICS
+        if not path.exists():
+            return
+        kept = []
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if row.get("step", 0) <= step:
+                kept.append(line)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        os.replace(temporary, path)
+
+    def status(self, state: str, *, step: int, total_steps: int, epoch: float, message: str = "") -> None:
+        """Says where the run stands: state is running, finished, stopped or failed."""
+        value = {"state": state, "step": step, "total_steps": total_steps, "epoch": round(epoch, 3), "message": message}
+        write_json(self.path / contract.STATUS, value | {"updated": time.time()})
+
+    def error(self, kind: str, message: str) -> None:
+        """Says why the run failed. On a full disk it is tried and, if need be, given up: the exit code still tells."""
+        try:
+            write_json(self.path / contract.ERROR, {"kind": kind, "message": message})
+            last = self.path / contract.STATUS
+            status = json.loads(last.read_text(encoding="utf-8")) if last.exists() else {}
+            where = {"step": status.get("step", 0), "total_steps": status.get("total_steps", 0)}
+            self.status("failed", **where, epoch=status.get("epoch", 0.0), message=message)
+        except (OSError, ValueError) as error:
+            if not is_disk_full(error):
+                raise
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether the error, or one that it came from, says that the disk or quota is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if "No space left on device" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+class StopRequest:
+    """Whether somebody wants the run to stop: the STOP file, or SIGTERM. Asked at every step boundary."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / contract.STOP
+        self._signalled = False
+
+    def listen(self) -> None:
+        """From now on SIGTERM and SIGINT mean: stop at the next step boundary."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signalled = True
+
+    def __bool__(self) -> bool:
+        return self._signalled or self._file.exists()
+
+    def clear(self) -> None:
+        """Forgets an earlier wish, as a resumed run must."""
+        self._file.unlink(missing_ok=True)
