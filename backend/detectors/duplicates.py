@@ -1,0 +1,94 @@
+"""Exact and near duplicates.
+
+Exact: equal after case, width and white space are evened out. Near: Jaccard similarity of character shingles, computed
+exactly. Candidates come from prefix filtering over the rarest shingles, which misses no pair at or above the threshold
+(MinHash does, on short texts). The same texts give the same clusters in whatever order they come.
+
+Not promised: speed on a million texts that are all alike; meant for up to some hundred thousand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from backend.conversations import Message
+
+VERSION = "1"
+SHINGLE = 4
+"""Characters in a shingle."""
+
+
+def normalise(text: str) -> str:
+    """The text without differences of case, width and white space."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def duplicate_key(messages: Sequence[Message]) -> str:
+    """Equal for conversations whose turns are equal once normalised; metadata does not count."""
+    digest = hashlib.sha256()
+    for message in messages:
+        digest.update(f"{message.role}\x00{normalise(message.content)}\x01".encode(errors="surrogatepass"))
+    return digest.hexdigest()
+
+
+def similarity(first: str, second: str) -> float:
+    """Jaccard similarity of the two texts' shingles, from 0 to 1."""
+    a, b = shingles(first), shingles(second)
+    return len(a & b) / len(a | b) if a or b else 1.0
+
+
+def shingles(text: str) -> frozenset[str]:
+    """The set of character 4-grams of the normalised text, padded so that short texts have some."""
+    padded = f" {normalise(text)} "
+    if padded.isspace():
+        return frozenset()
+    return frozenset(padded[i : i + SHINGLE] for i in range(max(1, len(padded) - SHINGLE + 1)))
+
+
+def near_pairs(texts: Sequence[str], *, threshold: float = 0.8) -> Iterator[tuple[int, int, float]]:
+    """Every pair (i < j) with similarity at or above `threshold`. Equal texts are paired with their first only."""
+    first_of: dict[frozenset[str], int] = {}
+    for index, text in enumerate(texts):
+        first = first_of.setdefault(shingles(text), index)
+        if first != index:
+            yield first, index, 1.0
+    yield from _similar_sets(list(first_of.items()), threshold)
+
+
+def _similar_sets(sets: list[tuple[frozenset[str], int]], threshold: float) -> Iterator[tuple[int, int, float]]:
+    counts = Counter(shingle for members, _ in sets for shingle in members)
+    postings: dict[str, list[int]] = defaultdict(list)
+    by_size = sorted((len(members), index, members) for members, index in sets if members)
+    for place, (size, index, members) in enumerate(by_size):
+        rarest_first = sorted(members, key=lambda shingle: (counts[shingle], shingle))
+        prefix = rarest_first[: size - math.ceil(threshold * size) + 1]
+        shortest = threshold * size
+        candidates = {other for shingle in prefix for other in postings[shingle] if by_size[other][0] >= shortest}
+        for other in sorted(candidates):
+            _, other_index, other_members = by_size[other]
+            shared = len(members & other_members)
+            value = shared / (size + len(other_members) - shared)
+            if value >= threshold:
+                yield min(index, other_index), max(index, other_index), value
+        for shingle in prefix:
+            postings[shingle].append(place)
+
+
+def clusters(texts: Sequence[str], *, threshold: float = 0.8) -> list[int]:
+    """For each text the index of the first text in its cluster: texts linked by near pairs, directly or through others."""
+    parent = list(range(len(texts)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    for first, second, _ in near_pairs(texts, threshold=threshold):
+        one, two = sorted((root(first), root(second)))
+        parent[two] = one
+    return [root(index) for index in range(len(texts))]
