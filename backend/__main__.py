@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -22,7 +23,7 @@ COMMANDS = (
     "backend.datasets.commands",
     "backend.training.commands",
     "backend.evaluation.commands",
-    "backend.jobs.commands",
+    "backend.wiring",
     "backend.loop",
 )
 
@@ -34,7 +35,8 @@ def parser() -> argparse.ArgumentParser:
     )
     subparsers = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
-        importlib.import_module(name).register(subparsers)
+        if importlib.util.find_spec(name) is not None:
+            importlib.import_module(name).register(subparsers)
     return root
 
 

@@ -1,0 +1,60 @@
+# Touchstone. `make run` and `make test` install what they need into .venv; nothing else on the machine is changed,
+# except that `make test` installs a Chromium where there is none (see tests/browser/chromium.py).
+
+PYTHON ?= python3
+PORT ?= 8501
+DATA ?= data
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: help run test check format bench bench-trainer bench-pages bench-start browser clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+run: $(VENV)/.installed  ## start web, worker and engine (PORT=8501 DATA=data)
+	@TOUCHSTONE_PORT=$(PORT) TOUCHSTONE_DATA="$(abspath $(DATA))" PATH="$(abspath $(BIN)):$$PATH" $(BIN)/honcho start
+
+test: $(VENV)/.installed-dev browser check  ## lint, types, unit, page, database and browser tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+check: $(VENV)/.installed-dev  ## lint, types and architecture, in seconds
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py --durations=0 -p no:cacheprovider
+
+format: $(VENV)/.installed-dev  ## bring the code into the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: bench-start bench-pages bench-trainer  ## every benchmark; each prints JSON
+
+bench-start: $(VENV)/.installed-dev  ## cold start and memory of the web process
+	$(BIN)/python -m tests.bench.bench_start
+
+bench-pages: $(VENV)/.installed-dev  ## p95 of a page's rerun with 20 simulated sessions
+	$(BIN)/python -m tests.bench.bench_pages
+
+bench-trainer: $(VENV)/.installed-dev  ## trainer tokens/s against HF Trainer, in one run
+	$(BIN)/python -m tests.bench.bench_trainer
+
+browser: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.browser.chromium
+
+clean:  ## remove the virtual environment and caches; data stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis screenshots
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Touchstone needs Python 3.11 or newer; set PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.installed
