@@ -1,0 +1,226 @@
+"""Slots of items, and the time-limited holds on them. Nothing here commits: each call is a part of a use-case.
+
+An item has as many slots as its task's overlap. A claim gives a free slot to an account, raises the slot's fencing
+token and sets when the hold runs out; whoever wants to save must show the newest token.
+
+Promised, on SQLite (whose writing transactions follow one another) and on PostgreSQL (row locks, `SKIP LOCKED`, and one
+claim at a time per account and task): a slot has one holder, an account has one slot on an item, and so an item never
+gets more answers than slots. A holder who is late, but whose slot nobody else took, still has it: work is not thrown
+away for the clock alone. Not promised: a strict order when several claim at once.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, case, exists, func, insert, literal, or_
+from sqlmodel import Session, col, select
+
+from backend.errors import AlreadyDone, LeaseLost
+from backend.review.blinding import draw
+from backend.store.base import now
+from backend.store.work import Annotation, Item, Skip, Slot, Task
+from backend.vocabulary import ItemStatus, TaskStatus
+
+_LOST = "This item was given to somebody else, or given back, because it lay untouched for too long. Nothing was saved for it."
+_CHUNK = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One account's hold on one slot. `swapped` is the drawn side of a comparison, None for other items."""
+
+    slot_id: int
+    item_id: int
+    task_id: int
+    account_id: int
+    fence: int
+    expires_at: datetime
+    swapped: bool | None
+
+
+def claim(session: Session, *, task_id: int, account_id: int, seconds: int) -> Lease | None:
+    """The item this account already holds in the task, or the first open one that it may still answer, or None."""
+    leases = claim_many(session, task_id=task_id, account_id=account_id, seconds=seconds, count=1)
+    return leases[0] if leases else None
+
+
+def claim_many(
+    session: Session, *, task_id: int, account_id: int, seconds: int, count: int, besides: Collection[int] = ()
+) -> list[Lease]:
+    """Up to `count` leases, those held already first; slots in `besides` are left as they are and not returned.
+
+    Taking up one's own living lease raises its token too: the tab that held it before can no longer save or release it.
+    """
+    _one_at_a_time(session, task_id, account_id)
+    task = session.get(Task, task_id, populate_existing=True)
+    if task is None or task.status is not TaskStatus.OPEN:
+        return []
+    held_before = (
+        select(Slot)
+        .join(Item, col(Item.id) == Slot.item_id)
+        .where(
+            Slot.task_id == task_id,
+            Slot.account_id == account_id,
+            col(Slot.done_at).is_(None),
+            col(Slot.expires_at) > now(),
+            col(Slot.id).not_in(list(besides)),
+        )
+        .order_by(col(Item.position), col(Item.id))
+        .limit(count)
+        .with_for_update(of=Slot, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    leases = [_take(session, slot, account_id, seconds) for slot in session.exec(held_before).all()]
+    while len(leases) < count:
+        slot = session.exec(_free(account_id).where(Slot.task_id == task_id, Item.task_id == task_id)).first()
+        if slot is None:
+            break
+        leases.append(_take(session, slot, account_id, seconds))
+    return leases
+
+
+def claim_item(session: Session, *, item_id: int, account_id: int, seconds: int) -> Lease | None:
+    """A lease on this very item; None where no slot is free or the account has answered or skipped it."""
+    item = session.get(Item, item_id)
+    if item is None:
+        return None
+    _one_at_a_time(session, item.task_id, account_id)
+    own = select(Slot).where(
+        Slot.item_id == item_id,
+        Slot.account_id == account_id,
+        col(Slot.done_at).is_(None),
+        col(Slot.expires_at) > now(),
+    )
+    slot = session.exec(own.with_for_update(key_share=True)).first()
+    slot = slot or session.exec(_free(account_id).where(Item.id == item_id)).first()
+    return None if slot is None else _take(session, slot, account_id, seconds)
+
+
+def heartbeat(session: Session, *, slot_id: int, account_id: int, fence: int, seconds: int) -> datetime:
+    """Hold on for `seconds` more from now; returns until when. Raises LeaseLost."""
+    slot = held(session, slot_id=slot_id, account_id=account_id, fence=fence)
+    slot.expires_at = now() + timedelta(seconds=seconds)
+    session.add(slot)
+    session.flush()
+    return slot.expires_at
+
+
+def release(session: Session, *, slot_id: int, account_id: int, fence: int) -> bool:
+    """Give the slot back. False, and nothing changed, where it is done or held by somebody (or some tab) else by now."""
+    slot = _locked(session, slot_id)
+    if slot is None or slot.account_id != account_id or slot.fence != fence or slot.done_at is not None:
+        return False
+    slot.account_id = slot.claimed_at = slot.expires_at = slot.swapped = None
+    session.add(slot)
+    session.flush()
+    return True
+
+
+def held(session: Session, *, slot_id: int, account_id: int, fence: int) -> Slot:
+    """The slot, locked until the transaction ends. Raises LeaseLost, or AlreadyDone where this token has saved before."""
+    slot = _locked(session, slot_id)
+    if slot is None or slot.account_id != account_id or slot.fence != fence:
+        raise LeaseLost(_LOST)
+    if slot.done_at is not None:
+        raise AlreadyDone("This item was saved before; it was not saved twice.")
+    return slot
+
+
+def finish(session: Session, *, slot: Slot) -> None:
+    """Mark the slot done, and its item when no slot of it is open any more."""
+    slot.done_at = now()
+    session.add(slot)
+    item = session.exec(select(Item).where(Item.id == slot.item_id).with_for_update(key_share=True)).one()
+    session.flush()
+    still_open = select(Slot.id).where(Slot.item_id == slot.item_id, col(Slot.done_at).is_(None)).limit(1)
+    if session.exec(still_open).first() is None:
+        item.status = ItemStatus.DONE
+        session.add(item)
+        session.flush()
+
+
+def add_items(session: Session, *, task: Task, subjects: Iterable[Mapping[str, int]]) -> int:
+    """Append items with their slots to a task, in the given order; returns how many.
+
+    A subject names its columns: {"record_id": 1}, {"response_id": 1}, or {"first_response_id": 1, "second_response_id": 2}.
+    """
+    session.flush()
+    last = session.exec(select(func.max(Item.position)).where(Item.task_id == task.id)).one()
+    start = 0 if last is None else last + 1
+    made = now()
+    rows: list[dict[str, Any]] = [
+        {"task_id": task.id, "position": start + offset, "status": ItemStatus.OPEN, "created_at": made, **subject}
+        for offset, subject in enumerate(subjects)
+    ]
+    for begin in range(0, len(rows), _CHUNK):
+        session.execute(insert(Item), rows[begin : begin + _CHUNK])
+    for number in range(1, task.overlap + 1):
+        added = select(col(Item.task_id), col(Item.id), literal(number), literal(0)).where(
+            Item.task_id == task.id, Item.position >= start
+        )
+        session.execute(insert(Slot).from_select(["task_id", "item_id", "number", "fence"], added))
+    return len(rows)
+
+
+def _one_at_a_time(session: Session, task_id: int, account_id: int) -> None:
+    """Two tabs of one account wait for each other here, so that it cannot get two slots on one item."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(task_id, account_id)))
+
+
+def _free(account_id: int) -> Any:
+    """The first slot, by item, that is free and that this account may take; an own expired one before others."""
+    mine = Slot.__table__.alias("mine")  # type: ignore[attr-defined]
+    item = col(Item.id)
+    holds = exists().where(mine.c.item_id == item, mine.c.account_id == account_id)
+    holds = holds.where(or_(mine.c.done_at.is_not(None), mine.c.expires_at > now()))
+    answered = exists().where(col(Annotation.item_id) == item, col(Annotation.account_id) == account_id)
+    skipped = exists().where(col(Skip.item_id) == item, col(Skip.account_id) == account_id)
+    return (
+        select(Slot)
+        .join(Item, col(Item.id) == Slot.item_id)
+        .where(
+            Item.status == ItemStatus.OPEN,
+            col(Slot.done_at).is_(None),
+            or_(col(Slot.account_id).is_(None), col(Slot.expires_at) <= now()),
+            and_(~holds, ~answered, ~skipped),
+        )
+        .order_by(col(Item.position), col(Item.id), case((col(Slot.account_id) == account_id, 0), else_=1), col(Slot.number))
+        .limit(1)
+        .with_for_update(of=Slot, skip_locked=True, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _take(session: Session, slot: Slot, account_id: int, seconds: int) -> Lease:
+    item = session.get(Item, slot.item_id)
+    at = now()
+    if item is not None and item.first_response_id is not None and (slot.account_id != account_id or slot.swapped is None):
+        slot.swapped = _drawn_side(session, slot.task_id, account_id)
+    slot.account_id = account_id
+    slot.fence += 1
+    slot.claimed_at = at
+    slot.expires_at = at + timedelta(seconds=seconds)
+    session.add(slot)
+    session.flush()
+    return Lease(slot.id or 0, slot.item_id, slot.task_id, account_id, slot.fence, slot.expires_at, slot.swapped)
+
+
+def _drawn_side(session: Session, task_id: int, account_id: int) -> bool:
+    counted = (
+        select(col(Slot.swapped), func.count())
+        .where(Slot.task_id == task_id, Slot.account_id == account_id, col(Slot.swapped).is_not(None))
+        .group_by(col(Slot.swapped))
+    )
+    counts: dict[bool | None, int] = {bool(swapped): count for swapped, count in session.exec(counted).all()}
+    return draw(swapped=counts.get(True, 0), straight=counts.get(False, 0), bit=secrets.randbits(1))
+
+
+def _locked(session: Session, slot_id: int) -> Slot | None:
+    query = select(Slot).where(Slot.id == slot_id).with_for_update(key_share=True)
+    return session.exec(query.execution_options(populate_existing=True)).one_or_none()
