@@ -27,10 +27,13 @@ _DRAW = {
 }
 
 
+_ACTIVE = frozenset(r"\`*_{}[]()<>#+-.!|$~:=&@")
+
+
 def plain(text: str) -> str:
     """`text` for places that read Markdown (labels, notices): every sign that Markdown or Streamlit acts on is escaped."""
-    escaped = "".join("\\" + sign if sign in r"\`*_{}[]()<>#+-.!|$~:" else sign for sign in text)
-    return escaped.replace("\n", "  \n")
+    lines = ("".join("\\" + sign if sign in _ACTIVE else sign for sign in line.strip()) for line in text.splitlines())
+    return "  \n".join(lines)
 
 
 def tell(kind: str, text: str) -> None:
