@@ -168,7 +168,10 @@ def metadata_text(value: object) -> str:
     if isinstance(value, list) and all(item is None or isinstance(item, str | int | float) for item in value):
         return ", ".join(text for item in value if (text := metadata_text(item).strip()))
     if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
+        try:
+            return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
+        except RecursionError as error:
+            raise InvalidInput("the metadata is nested too deeply") from error
     return str(value)
 
 
