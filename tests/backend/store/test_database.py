@@ -90,9 +90,13 @@ def test_times_come_back_aware_and_naive_ones_are_refused(database: Database) ->
 
 
 def test_a_block_that_raises_saves_nothing(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.writing() as session:
-        a_project(session)
-        raise RuntimeError
+    def fail() -> None:
+        with database.writing() as session:
+            a_project(session)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     with database.reading() as session:
         assert session.exec(select(Project)).all() == []
 
