@@ -10,6 +10,7 @@ Not promised: speed on a million texts that are all alike; meant for up to some 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import unicodedata
 from collections import Counter, defaultdict
@@ -60,22 +61,36 @@ def near_pairs(texts: Sequence[str], *, threshold: float = 0.8) -> Iterator[tupl
 
 
 def _similar_sets(sets: list[tuple[frozenset[str], int]], threshold: float) -> Iterator[tuple[int, int, float]]:
-    counts = Counter(shingle for members, _ in sets for shingle in members)
-    postings: dict[str, list[int]] = defaultdict(list)
-    by_size = sorted((len(members), index, members) for members, index in sets if members)
-    for place, (size, index, members) in enumerate(by_size):
-        rarest_first = sorted(members, key=lambda shingle: (counts[shingle], shingle))
-        prefix = rarest_first[: size - math.ceil(threshold * size) + 1]
-        shortest = threshold * size
-        candidates = {other for shingle in prefix for other in postings[shingle] if by_size[other][0] >= shortest}
+    """Pairs of sets at or above the threshold: each, by growing size, meets smaller ones that share its rarest shingles."""
+    counts = Counter(itertools.chain.from_iterable(members for members, _ in sets))
+    rarity = {shingle: rank for rank, shingle in enumerate(sorted(counts, key=lambda shingle: (counts[shingle], shingle)))}
+    ranked = sorted((len(members), index, sorted(map(rarity.__getitem__, members))) for members, index in sets if members)
+    whole = [frozenset(ranks) for _, _, ranks in ranked]
+    postings: dict[int, list[int]] = defaultdict(list)
+    for place, (size, index, ranks) in enumerate(ranked):
+        candidates = set(
+            itertools.chain.from_iterable(postings[rank] for rank in _prefix(ranks, threshold) if rank in postings)
+        )
         for other in sorted(candidates):
-            _, other_index, other_members = by_size[other]
-            shared = len(members & other_members)
-            value = shared / (size + len(other_members) - shared)
+            other_size, other_index, _ = ranked[other]
+            if other_size < threshold * size - _SLACK:
+                continue
+            shared = len(whole[place] & whole[other])
+            value = shared / (size + other_size - shared)
             if value >= threshold:
                 yield min(index, other_index), max(index, other_index), value
-        for shingle in prefix:
-            postings[shingle].append(place)
+        # Only larger sets come to look here, and with those an even larger share must be common.
+        for rank in _prefix(ranks, 2 * threshold / (1 + threshold)):
+            postings[rank].append(place)
+
+
+_SLACK = 1e-9
+"""So that rounding never shortens a prefix."""
+
+
+def _prefix(ranks: list[int], share: float) -> list[int]:
+    """The rarest members, so many that a set sharing at least `share` of all must share one of them."""
+    return ranks[: len(ranks) - math.ceil(share * len(ranks) - _SLACK) + 1]
 
 
 def clusters(texts: Sequence[str], *, threshold: float = 0.8) -> list[int]:
