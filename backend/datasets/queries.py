@@ -1,0 +1,198 @@
+"""Reads about snapshots and about what could be frozen now."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import pandas as pd
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from backend.access.actors import Actor
+from backend.access.policy import check
+from backend.conversations import messages_from_json
+from backend.datasets import candidates as picking
+from backend.datasets.candidates import Candidate, Selection
+from backend.datasets.diff import Difference, Place, compare
+from backend.errors import IntegrityViolated, NotFound
+from backend.store.accounts import Account
+from backend.store.models import Run, Snapshot, SnapshotRow
+from backend.store.records import Approval, Finding, Record, RecordRevision
+from backend.vocabulary import PERSONAL_FINDINGS, Action, Decision, FindingStatus, RecordStatus, Split
+
+
+def get_snapshot(session: Session, actor: Actor, snapshot_id: int) -> Snapshot:
+    """A snapshot of a project that the actor may look into; NotFound otherwise, also where it is another project's."""
+    snapshot = session.get(Snapshot, snapshot_id)
+    if snapshot is None or (not actor.is_admin and actor.role_in(snapshot.project_id) is None):
+        raise NotFound("There is no such snapshot.")
+    check(actor, Action.VIEW_DASHBOARD, snapshot.project_id)
+    return snapshot
+
+
+def selection(session: Session, project_id: int) -> Selection:
+    """What a freeze would take now, and what it would leave out."""
+    found = _approved(session, project_id)
+    ids = {candidate.record_id for candidate in found}
+    revision_of = {candidate.record_id: candidate.revision_id for candidate in found}
+    open_findings: set[int] = set()
+    dismissed: dict[int, set[str]] = defaultdict(set)
+    personal = (
+        select(Finding, RecordRevision.messages)
+        .join(RecordRevision, col(Finding.revision_id) == RecordRevision.id)
+        .where(Finding.project_id == project_id, col(Finding.kind).in_(PERSONAL_FINDINGS))
+        .where(col(Finding.status).in_([FindingStatus.OPEN, FindingStatus.DISMISSED]))
+    )
+    for finding, messages in session.exec(personal):
+        if finding.record_id not in ids:
+            continue
+        if finding.status is FindingStatus.DISMISSED:
+            if finding.message < len(messages):
+                dismissed[finding.record_id].add(messages[finding.message]["content"][finding.start : finding.end])
+        elif finding.revision_id == revision_of[finding.record_id]:
+            open_findings.add(finding.record_id)
+    return picking.select(found, open_findings=open_findings, dismissed=dismissed)
+
+
+def _approved(session: Session, project_id: int) -> list[Candidate]:
+    """Every approved revision. Raises IntegrityViolated for one that no living approval stands behind."""
+    newest = (
+        select(col(Approval.revision_id), func.max(Approval.id).label("id"))
+        .where(Approval.decision == Decision.APPROVED, col(Approval.withdrawn_at).is_(None))
+        .group_by(col(Approval.revision_id))
+        .subquery()
+    )
+    query = (
+        select(Record, RecordRevision, newest.c.id)
+        .join(RecordRevision, col(Record.approved_revision_id) == RecordRevision.id)
+        .outerjoin(newest, newest.c.revision_id == RecordRevision.id)
+        .where(Record.project_id == project_id, RecordRevision.record_id == Record.id)
+        .order_by(col(Record.id))
+    )
+    rows = session.exec(query).all()
+    if orphans := [str(record.id) for record, _, approval in rows if approval is None]:
+        raise IntegrityViolated(
+            f"Nobody's approval stands behind the approved text of the records {', '.join(orphans[:20])}. Approve them again."
+        )
+    return [
+        Candidate(
+            record_id=record.id or 0,
+            revision_id=revision.id or 0,
+            revision_number=revision.number,
+            approval_id=approval,
+            content_hash=revision.content_hash,
+            messages=messages_from_json(revision.messages),
+            slices=record.slices,
+            group=record.group,
+            cluster=record.cluster,
+        )
+        for record, revision, approval in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a freeze would do now. `by_status` has a row a status, `by_slice` one a metadata value of what would enter."""
+
+    ready: int
+    personal: tuple[int, ...]
+    duplicates: int
+    by_status: pd.DataFrame
+    by_slice: pd.DataFrame
+
+
+def outlook(session: Session, actor: Actor, project_id: int) -> Outlook:
+    """The look before freezing."""
+    check(actor, Action.SNAPSHOT, project_id)
+    chosen = selection(session, project_id)
+    counted = select(Record.status, func.count()).where(Record.project_id == project_id).group_by(col(Record.status))
+    counts = {str(status): count for status, count in session.exec(counted)}
+    by_status = pd.DataFrame([{"status": status.value, "records": counts.get(status.value, 0)} for status in RecordStatus])
+    pairs = [(key, str(value)) for row in chosen.rows for key, value in row.slices.items()]
+    frame = pd.DataFrame(pairs, columns=["slice", "value"])
+    by_slice = frame.groupby(["slice", "value"]).size().rename("records").reset_index()
+    few = by_slice.groupby("slice")["value"].transform("size") <= 50
+    return Outlook(len(chosen.rows), chosen.personal, len(chosen.duplicates), by_status, by_slice[few].reset_index(drop=True))
+
+
+def snapshots(session: Session, actor: Actor, project_id: int) -> pd.DataFrame:
+    """Newest first: id, number, name, rows, train, validation, test, runs, seed, hash, created_by, created_at."""
+    check(actor, Action.VIEW_DASHBOARD, project_id)
+    runs = dict(
+        session.exec(
+            select(Run.snapshot_id, func.count()).where(Run.project_id == project_id).group_by(col(Run.snapshot_id))
+        ).all()
+    )
+    query = (
+        select(Snapshot, Account.email)
+        .outerjoin(Account, col(Snapshot.created_by) == Account.id)
+        .where(Snapshot.project_id == project_id)
+        .order_by(col(Snapshot.number).desc())
+    )
+    columns = [
+        "id",
+        "number",
+        "name",
+        "rows",
+        *(split.value for split in Split),
+        "runs",
+        "seed",
+        "hash",
+        "created_by",
+        "created_at",
+    ]
+    rows = [
+        {
+            "id": snapshot.id,
+            "number": snapshot.number,
+            "name": snapshot.name,
+            "rows": snapshot.manifest["rows"],
+            **snapshot.manifest["counts"],
+            "runs": runs.get(snapshot.id or 0, 0),
+            "seed": snapshot.seed,
+            "hash": snapshot.content_hash[:12],
+            "created_by": email or "command line",
+            "created_at": snapshot.created_at,
+        }
+        for snapshot, email in session.exec(query)
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def rows_of(session: Session, actor: Actor, snapshot_id: int, *, limit: int = 200) -> pd.DataFrame:
+    """The first rows of a snapshot: record, split, prompt, answer as they were frozen."""
+    get_snapshot(session, actor, snapshot_id)
+    query = (
+        select(SnapshotRow, RecordRevision.messages)
+        .join(RecordRevision, col(SnapshotRow.revision_id) == RecordRevision.id)
+        .where(SnapshotRow.snapshot_id == snapshot_id)
+        .order_by(col(SnapshotRow.record_id))
+        .limit(limit)
+    )
+    return pd.DataFrame(
+        [
+            {
+                "record": row.record_id,
+                "split": row.split.value,
+                "prompt": next((m["content"] for m in reversed(messages) if m["role"] == "user"), ""),
+                "answer": messages[-1]["content"],
+            }
+            for row, messages in session.exec(query)
+        ],
+        columns=["record", "split", "prompt", "answer"],
+    )
+
+
+def difference(session: Session, actor: Actor, before_id: int, after_id: int) -> Difference:
+    """From one snapshot to another of the same project."""
+    before, after = get_snapshot(session, actor, before_id), get_snapshot(session, actor, after_id)
+    if before.project_id != after.project_id:
+        raise NotFound("The two snapshots are of different projects.")
+    return compare(_places(session, before_id), _places(session, after_id))
+
+
+def _places(session: Session, snapshot_id: int) -> dict[int, Place]:
+    query = select(SnapshotRow.record_id, SnapshotRow.split, SnapshotRow.content_hash)
+    found = session.exec(query.where(SnapshotRow.snapshot_id == snapshot_id))
+    return {record_id: Place(Split(split), content_hash) for record_id, split, content_hash in found}
