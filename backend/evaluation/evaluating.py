@@ -1,0 +1,195 @@
+"""Evaluations: a candidate and its baseline answer the same rows of a snapshot, as a job; the answers become responses.
+
+`start_evaluation` writes the trainer's config and queues the job; `collect` is called by the worker in the transaction
+that finishes the job. Promised: an evaluation has all its responses or none, and collecting twice adds nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, select
+
+from backend.access import audit
+from backend.access.actors import Actor
+from backend.access.policy import check
+from backend.errors import InvalidInput, NotFound, NotReady
+from backend.evaluation.reports import Answered, read_report, read_responses
+from backend.jobs.queue import enqueue
+from backend.settings import Settings
+from backend.store.base import now
+from backend.store.models import Evaluation, Job, ModelVersion, Response, Run, Snapshot, SnapshotRow
+from backend.store.records import Project, Record, RecordRevision
+from backend.vocabulary import Action, JobKind, JobStatus, Split
+from trainer import contract
+
+_CHUNK = 1000
+
+
+def start_evaluation(
+    *,
+    session: Session,
+    actor: Actor,
+    settings: Settings,
+    project_id: int,
+    candidate_version_id: int,
+    base_version_id: int | None = None,
+    snapshot_id: int | None = None,
+    split: Split = Split.TEST,
+    decoding: contract.Decoding | None = None,
+    limit: int | None = None,
+) -> Evaluation:
+    """Queue an evaluation. The baseline is the current version, or the base model while there is none or it is this one."""
+    check(actor, Action.EVALUATE, project_id)
+    candidate = version_of(session, project_id, candidate_version_id)
+    baseline = (
+        version_of(session, project_id, base_version_id) if base_version_id else baseline_of(session, project_id, candidate)
+    )
+    if baseline.id == candidate.id:
+        raise InvalidInput("Choose two different versions: a version cannot be compared with itself.")
+    snapshot = _snapshot(session, project_id, candidate, snapshot_id)
+    if not session.exec(_split_rows(snapshot, split).limit(1)).first():
+        raise NotReady(f"Snapshot {snapshot.number} has no {split} rows. Choose another split, or freeze a larger snapshot.")
+    config = contract.EvaluateConfig(
+        data=str(settings.snapshots / snapshot.folder),
+        models=(_spec(baseline), _spec(candidate)),
+        split=str(split),
+        decoding=decoding or contract.Decoding(),
+        limit=limit,
+        threads=settings.trainer_threads,
+    )
+    folder = settings.runs / f"evaluation-{secrets.token_hex(8)}"
+    job = enqueue(
+        session,
+        actor=actor,
+        project_id=project_id,
+        kind=JobKind.EVALUATE,
+        arguments=_write_config(folder, config),
+        resume_arguments=None,
+        folder=str(folder.relative_to(settings.data)),
+        payload={"candidate": candidate.served_as, "baseline": baseline.served_as},
+    )
+    evaluation = Evaluation(
+        project_id=project_id,
+        snapshot_id=snapshot.id or 0,
+        split=split,
+        job_id=job.id,
+        base_version_id=baseline.id or 0,
+        candidate_version_id=candidate.id or 0,
+        decoding=dataclasses.asdict(config.decoding),
+        created_by=actor.account_id,
+    )
+    session.add(evaluation)
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "evaluation.start",
+        project_id=project_id,
+        subject=f"evaluation:{evaluation.id}",
+        candidate=candidate.served_as,
+        baseline=baseline.served_as,
+        snapshot=snapshot.number,
+        split=str(split),
+    )
+    session.commit()
+    return evaluation
+
+
+def collect(*, session: Session, settings: Settings, job: Job, outcome: Any) -> None:
+    """Store what a finished evaluation job left; the caller commits. Raises IntegrityViolated when its files do not fit."""
+    evaluation = session.exec(select(Evaluation).where(Evaluation.job_id == job.id)).one_or_none()
+    if evaluation is None or evaluation.finished_at is not None or outcome.status is not JobStatus.SUCCEEDED:
+        return
+    versions = {
+        version.served_as: version.id or 0
+        for version in session.exec(
+            select(ModelVersion).where(col(ModelVersion.id).in_([evaluation.base_version_id, evaluation.candidate_version_id]))
+        )
+    }
+    snapshot = session.get_one(Snapshot, evaluation.snapshot_id)
+    rows = {str(row.record_id): row for row in session.exec(_split_rows(snapshot, evaluation.split))}
+    folder = settings.data / job.folder
+    evaluation.report = read_report(folder, list(versions))
+    answers = read_responses(folder, list(versions), rows)
+    while chunk := list(itertools.islice(answers, _CHUNK)):
+        session.execute(insert(Response), [_response(evaluation, answer, versions, rows) for answer in chunk])
+    evaluation.finished_at = now()
+    session.add(evaluation)
+
+
+def version_of(session: Session, project_id: int, version_id: int) -> ModelVersion:
+    """The version, if it is one of this project's."""
+    version = session.get(ModelVersion, version_id)
+    if version is None or version.project_id != project_id:
+        raise NotFound("There is no such model version in this project.")
+    return version
+
+
+def baseline_of(session: Session, project_id: int, candidate: ModelVersion) -> ModelVersion:
+    """What the candidate would replace: the current version, else the base model that it was made from."""
+    project = session.get_one(Project, project_id)
+    if project.current_version_id is not None and project.current_version_id != candidate.id:
+        return session.get_one(ModelVersion, project.current_version_id)
+    bases = select(ModelVersion).where(ModelVersion.project_id == project_id, col(ModelVersion.run_id).is_(None))
+    found = list(session.exec(bases.order_by(col(ModelVersion.number))))
+    if not found:
+        raise NotReady("This project has no base model to compare with yet. Train a first model, which brings its base along.")
+    return next((base for base in found if base.base_model == candidate.base_model), found[0])
+
+
+def _snapshot(session: Session, project_id: int, candidate: ModelVersion, snapshot_id: int | None) -> Snapshot:
+    if snapshot_id is None:
+        run = session.get(Run, candidate.run_id) if candidate.run_id else None
+        if run is None:
+            raise InvalidInput("This version came from no run. Choose the snapshot whose rows it should answer.")
+        snapshot_id = run.snapshot_id
+    snapshot = session.get(Snapshot, snapshot_id)
+    if snapshot is None or snapshot.project_id != project_id:
+        raise NotFound("There is no such snapshot in this project.")
+    return snapshot
+
+
+def _split_rows(snapshot: Snapshot, split: Split) -> Any:
+    return (
+        select(SnapshotRow.record_id, RecordRevision.messages, Record.slices)
+        .join(Record, col(Record.id) == SnapshotRow.record_id)
+        .join(RecordRevision, col(RecordRevision.id) == SnapshotRow.revision_id)
+        .where(SnapshotRow.snapshot_id == snapshot.id, SnapshotRow.split == split)
+    )
+
+
+def _spec(version: ModelVersion) -> contract.ModelSpec:
+    return contract.ModelSpec(
+        label=version.served_as, base_model=version.base_model, revision=version.revision, adapter=version.adapter
+    )
+
+
+def _write_config(folder: Path, config: contract.EvaluateConfig) -> list[str]:
+    """Write the trainer's config into the job's folder and return the trainer's arguments."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config_file = folder / contract.CONFIG
+    config_file.write_text(json.dumps(config.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+    return ["evaluate", "--config", str(config_file), "--out", str(folder)]
+
+
+def _response(evaluation: Evaluation, answer: Answered, versions: dict[str, int], rows: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "project_id": evaluation.project_id,
+        "evaluation_id": evaluation.id,
+        "version_id": versions[answer.label],
+        "record_id": int(answer.row_id),
+        "prompt": rows[answer.row_id].messages[:-1],
+        "reference": answer.reference,
+        "text": answer.text,
+        "decoding": evaluation.decoding,
+        "metrics": answer.metrics,
+        "slices": rows[answer.row_id].slices,
+        "created_at": now(),
+    }
