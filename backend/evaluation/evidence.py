@@ -86,7 +86,7 @@ def _judgements(session: Session, candidate: ModelVersion, baseline: ModelVersio
     first, second = aliased(Response), aliased(Response)
     both = [candidate.id, baseline.id]
     answer = (Annotation.item_id, Annotation.account_id, Annotation.winner_response_id)
-    columns: list[Any] = [*answer, first.id, first.version_id, second.id, first.slices]
+    columns: list[Any] = [*answer, first.id, first.version_id, second.id, first.record_id, first.slices]
     query = (
         select(*columns)
         .select_from(Item)
@@ -102,10 +102,10 @@ def _judgements(session: Session, candidate: ModelVersion, baseline: ModelVersio
         .order_by(col(Annotation.number))
     )
     found: dict[tuple[int, int | None], Judgement] = {}
-    for item_id, rater_id, winner, first_id, first_version, second_id, slices in session.exec(query):
+    for item_id, rater_id, winner, first_id, first_version, second_id, record_id, slices in session.exec(query):
         ours = first_id if first_version == candidate.id else second_id
         score = 0.5 if winner is None else 1.0 if winner == ours else 0.0
-        found[item_id, rater_id] = Judgement(item_id=item_id, rater_id=rater_id, score=score, slices=slices)
+        found[item_id, rater_id] = Judgement(question_id=record_id or item_id, rater_id=rater_id, score=score, slices=slices)
     return tuple(found.values())
 
 

@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from backend.errors import InvalidInput
 from backend.statistics.intervals import newcombe, wilson
+from backend.statistics.results import Estimate
 
 
 class Outcome(StrEnum):
@@ -104,7 +105,7 @@ class Gate:
 class Judgement:
     """One rater's answer to one blind comparison: 1 for the candidate, 0 for the baseline, one half for neither."""
 
-    item_id: int
+    question_id: int
     rater_id: int | None
     score: float
     slices: Mapping[str, str] = field(default_factory=dict)
@@ -199,7 +200,7 @@ def evaluate(gate: Gate, evidence: Evidence) -> GateResult:
 
 
 def _enough_comparisons(gate: Gate, evidence: Evidence) -> GateCheck:
-    n, items = len(evidence.judgements), len({judgement.item_id for judgement in evidence.judgements})
+    n, items = len(evidence.judgements), len({judgement.question_id for judgement in evidence.judgements})
     missing = gate.minimum_comparisons - n
     return GateCheck(
         name="comparisons",
@@ -233,10 +234,10 @@ def _win_rate(gate: Gate, evidence: Evidence) -> GateCheck:
         GateCheck, name="win_rate", title="Win rate", needed=f"lower end of the interval at least {gate.win_rate_at_least:.2f}"
     )
     won, n = _won(evidence.judgements)
-    if not n:
-        return check(measured="not judged yet", outcome=Outcome.NOT_ENOUGH, sentence="Nobody has compared the two yet.")
     interval = wilson(won, n)
-    rate, low, high = won / n, interval.low, interval.high
+    if not isinstance(interval, Estimate):
+        return check(measured="not judged yet", outcome=Outcome.NOT_ENOUGH, sentence="Nobody has compared the two yet.")
+    rate, low, high = interval.value, interval.low, interval.high
     if low >= gate.win_rate_at_least:
         outcome, sentence = Outcome.PASSED, f"The true win rate is likely above {low:.2f}, which is enough."
     elif high < gate.win_rate_at_least:
@@ -250,10 +251,10 @@ def _win_rate(gate: Gate, evidence: Evidence) -> GateCheck:
 
 def _won(judgements: Iterable[Judgement]) -> tuple[float, int]:
     """(points won, questions): judgements of one question are averaged first."""
-    by_item: dict[int, list[float]] = defaultdict(list)
+    by_question: dict[int, list[float]] = defaultdict(list)
     for judgement in judgements:
-        by_item[judgement.item_id].append(judgement.score)
-    return math.fsum(math.fsum(scores) / len(scores) for scores in by_item.values()), len(by_item)
+        by_question[judgement.question_id].append(judgement.score)
+    return math.fsum(math.fsum(scores) / len(scores) for scores in by_question.values()), len(by_question)
 
 
 def _unseen(evidence: Evidence) -> GateCheck:
@@ -315,7 +316,7 @@ def _difference(name: str, found: Measured) -> tuple[float | None, float | None]
     if name != "exact_match":
         return None, None
     interval = newcombe(round(found.candidate * found.n), found.n, round(found.baseline * found.n), found.n)
-    return interval.low, interval.high
+    return (interval.low, interval.high) if isinstance(interval, Estimate) else (None, None)
 
 
 def _slices_exact(gate: Gate, evidence: Evidence) -> GateCheck:
