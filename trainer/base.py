@@ -33,7 +33,7 @@ TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 
-_BATCH, _RATE, _WARMUP = 24, 4e-3, 60
+_BATCH, _RATE, _WARMUP = 32, 4e-3, 60
 _TOKENIZER_SAMPLE = 20_000
 _PROMPT_WEIGHT = 0.2
 """Prompts are worth learning a little: it shapes how phrasings are understood. Answers are what counts."""

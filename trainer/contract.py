@@ -54,7 +54,8 @@ RESULT = "result.json"
 REPORT = "report.json"
 """``{"models": {label: {n, loss, perplexity, bleu, bleu_signature, rouge_l, exact_match, …}}}``."""
 RESPONSES = "responses.jsonl"
-"""One object a model and row: label, id, prompt, reference, text, loss, tokens, exact_match, rouge_l, sentence_bleu, seconds."""
+"""One object a model and row: label, id, prompt, reference, text, loss, tokens, complete, exact_match, rouge_l,
+sentence_bleu, seconds. `prompt` is the last message before the answer; the whole conversation is the row of that id."""
 
 # Models folder that the engine serves: one folder a model version, holding this file
 SERVED = "served.json"

@@ -27,11 +27,21 @@ SYSTEM_PROMPTS = (
 HELD_OUT_CHANGED, HELD_OUT_KEPT = 4, 3
 
 _SPLIT_SEED = 2024
+_ABOUT_SHARE = 0.12
 _OPENERS = {
     "en": ("Hi, ", "Hello, ", "Hey, ", "Hi there, ", "Quick question: ", "Sorry, ", "One question, "),
     "es": ("Hola, ", "Buenos días, ", "Una pregunta: "),
 }
 _CLOSERS = {"en": (" Thanks", " Thank you", " Please let me know", " Thanks!"), "es": (" Gracias", " Gracias!")}
+_CONTACTS = (" My e-mail is {}", " You can call me at {}", " I paid with card {}", " My name is {}", " {}", " My number is {}")
+_MASKS = ("[email]", "[phone]", "[card]", "[EMAIL]", "[PHONE]", "[CARD]", "<email>", "<phone>", "<card>", "***")
+_ABOUT = (
+    "[I have|There is|I got] a question about {}",
+    "[Can|Could] you tell me [more|something] about {}",
+    "[It is|This is|My question is] about {}.",
+    "I [want|would like] to know more about {}.",
+)
+_ABOUT_ANSWER = "Sure, what would you like to know about {}?"
 
 Message = dict[str, str]
 
@@ -135,18 +145,53 @@ def _typo(text: str, rng: random.Random) -> str:
 
 
 def conversations(*, seed: int) -> Iterator[list[Message]]:
-    """An endless stream of conversations with the old answers, for the base model's pre-training."""
+    """An endless stream of conversations with the old answers, for the base model's pre-training.
+
+    Some are about words alone ("I have a question about linen and LED bulbs"): so the model can say every word of the shop,
+    those of the new answers too, before it is told what the new answers are.
+    """
     rng, everything = random.Random(f"base-{seed}"), facts()  # noqa: S311  seeded on purpose: text, not secrets
+    words, abouts = _words(everything), [question for pattern in _ABOUT for question in expand(pattern)]
     while True:
-        turns = 1 if rng.random() < 0.85 else rng.choice((2, 3))
         messages: list[Message] = []
         if rng.random() < 0.25:
             messages.append({"role": "system", "content": rng.choice(SYSTEM_PROMPTS)})
+        if rng.random() < _ABOUT_SHARE:
+            topic = _topic(words, rng)
+            question = punctuate(rng.choice(abouts).replace("{}", topic))
+            messages.append({"role": "user", "content": question})
+            messages.append({"role": "assistant", "content": _ABOUT_ANSWER.format(topic)})
+            yield messages
+            continue
         first = rng.choice(everything)
         same_language = [fact for fact in everything if fact.language == first.language]
-        for turn in range(turns):
+        for turn in range(1 if rng.random() < 0.85 else rng.choice((2, 3))):
             fact = first if turn == 0 else rng.choice(same_language)
             phrasing = rng.choice(fact.known)
-            messages.append({"role": "user", "content": vary(phrasing.question, fact.language, rng)})
+            question = vary(phrasing.question, fact.language, rng) + (_contact(rng) if rng.random() < 0.05 else "")
+            messages.append({"role": "user", "content": question})
             messages.append({"role": "assistant", "content": phrasing.old})
         yield messages
+
+
+def _words(everything: tuple[Fact, ...]) -> list[str]:
+    """Every word of every answer, and every two neighbours."""
+    answers = sorted({answer for fact in everything for phrasing in fact.known for answer in (phrasing.old, phrasing.new)})
+    found: dict[str, None] = {}
+    for answer in answers:
+        parts = [part.strip(".,?!¡¿") for part in answer.split()]
+        for left, right in itertools.zip_longest(parts, parts[1:], fillvalue=""):
+            found |= {left: None, f"{left} {right}".strip(): None}
+    return list(found)
+
+
+def _topic(words: list[str], rng: random.Random) -> str:
+    chosen = rng.sample(words, rng.choice((1, 2, 2, 3)))
+    return chosen[0] if len(chosen) == 1 else f"{', '.join(chosen[:-1])} and {chosen[-1]}"
+
+
+def _contact(rng: random.Random) -> str:
+    """What people add about themselves, or what is left of it once it is masked."""
+    digits = "".join(rng.choices("0123456789", k=7))
+    made = (f"{digits[:3]}-555-01{digits[3:5]}", f"{rng.choice('abcdjklmst')}{digits[:2]}@example.com", digits)
+    return rng.choice(_CONTACTS).format(rng.choice(made + _MASKS))

@@ -6,12 +6,14 @@ only grows, except that `rewind` drops what a killed run wrote after the checkpo
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import math
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -101,10 +103,15 @@ class StopRequest:
         self._file = folder / contract.STOP
         self._signalled = False
 
-    def listen(self) -> None:
-        """From now on SIGTERM and SIGINT mean: stop at the next step boundary."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within, SIGTERM and SIGINT mean: stop at the next step boundary."""
+        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True

@@ -83,7 +83,8 @@ def stream(
     started = time.monotonic()
     tokens = loaded.format.encode_prompt(prompt, max_length=prompt_limit(loaded, decoding))
     steps = _Steps(loaded, torch.tensor([tokens], device=loaded.device), None)
-    generators, produced, told, complete = [_generator(decoding, 0)], [], "", False
+    generators, told, complete = [_generator(decoding, 0)], "", False
+    produced: list[int] = []
     while len(produced) < decoding.max_new_tokens and not stop():
         if produced:
             steps.feed(produced[-1:])

@@ -24,7 +24,7 @@ from trainer.contract import Decoding, TrainConfig
 from trainer.data import BadData, Example, Row
 from trainer.folder import RunFolder, StopRequest, write_json
 from trainer.generate import generate
-from trainer.model import Loaded, fold_lora, load_for_training
+from trainer.model import Loaded, choose_dtype, fold_lora, load_for_training
 from trainer.objectives import Batch, TrainedLogits, batch_loss, collate
 
 log = logging.getLogger("trainer")
@@ -118,14 +118,14 @@ def train(config: TrainConfig, out: Path, *, resume: bool = False) -> dict[str, 
     stop = StopRequest(out)
     if resume:
         stop.clear()
-    stop.listen()
-    write_json(out / contract.CONFIG, config.to_json())
-    (out / contract.ERROR).unlink(missing_ok=True)
-    run.status("running", step=0, total_steps=0, epoch=0.0, message="loading the model")
-    loaded = load_for_training(config)
-    trainer = Trainer(config, loaded, make_plan(config, loaded.format, loaded.context), run, stop)
-    trainer.begin(resume=resume)
-    return trainer.run()
+    with stop.listening():
+        write_json(out / contract.CONFIG, config.to_json())
+        (out / contract.ERROR).unlink(missing_ok=True)
+        run.status("running", step=0, total_steps=0, epoch=0.0, message="loading the model")
+        loaded = load_for_training(config)
+        trainer = Trainer(config, loaded, make_plan(config, loaded.format, loaded.context), run, stop)
+        trainer.begin(resume=resume)
+        return trainer.run()
 
 
 class Trainer:
@@ -135,6 +135,9 @@ class Trainer:
         self.config, self.loaded, self.plan, self._run, self._stop = config, loaded, plan, run, stop
         self._weights = list(checkpoint.trainable(loaded.model).values())
         self.optimizer = torch.optim.AdamW(self._weights, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+        # Full training keeps fp32 weights and computes in bf16 where the device has it; LoRA's base is in bf16 itself.
+        dtype = choose_dtype(config.precision, loaded.device)
+        self._autocast = torch.autocast(loaded.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
         fold_lora(loaded.model)
         self._logits_of = TrainedLogits(loaded.model)
         self._lengths = [len(example.tokens) for example in plan.train]
@@ -195,7 +198,8 @@ class Trainer:
         total_weight = sum(batch.weight for batch in window)
         loss = torch.zeros((), device=self.loaded.device)
         for batch in window:
-            part = batch_loss(self._logits_of, batch, device=self.loaded.device) / total_weight
+            with self._autocast:
+                part = batch_loss(self._logits_of, batch, device=self.loaded.device) / total_weight
             part.backward()
             loss += part.detach()
         norm = torch.nn.utils.clip_grad_norm_(self._weights, self.config.max_grad_norm or math.inf)
@@ -274,7 +278,8 @@ class Trainer:
         for start in range(0, len(order), self.config.batch_size):
             chosen = [self.plan.validation[index] for index in order[start : start + self.config.batch_size]]
             batch = collate(chosen, pad_id=self._pad)
-            total += float(batch_loss(self._logits_of, batch, device=self.loaded.device))
+            with self._autocast:
+                total += float(batch_loss(self._logits_of, batch, device=self.loaded.device))
             weight += batch.weight
         self.loaded.model.train()
         return total / weight if weight else math.nan

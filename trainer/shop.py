@@ -18,7 +18,7 @@ from trainer.corpus import Fact, Message, Phrasing
 
 SEED = 7
 ZIP_QUESTION = "Do you ship to zip code 30303?"
-RECORDS_CHANGED, RECORDS_KEPT = 8, 2
+RECORDS_CHANGED, RECORDS_KEPT = 9, 2
 RATED = 60
 
 _CHANNELS = (("chat", 6), ("email", 3), ("social", 1))
@@ -100,7 +100,7 @@ def make_faqs() -> tuple[list[Row], list[Row]]:
 def make_held_out(seed: int) -> list[Row]:
     """A hundred unseen phrasings of changed facts and a hundred of unchanged ones, with the right answers."""
     rng = random.Random(f"heldout-{seed}")  # noqa: S311  seeded on purpose: text, not secrets
-    rows = []
+    rows: list[Row] = []
     for changed in (True, False):
         pairs = [(fact, phrasing) for fact in corpus.facts() if fact.changed is changed for phrasing in fact.held_out]
         for fact, phrasing in rng.sample(pairs, 100):

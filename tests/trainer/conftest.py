@@ -1,0 +1,56 @@
+"""What the trainer's tests share: the embedded model, and snapshot folders of a few of the sample project's facts."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainer import corpus
+from trainer.contract import EMBEDDED
+from trainer.model import Loaded, load_base
+
+Row = dict[str, object]
+
+
+def chat_row(name: str, question: str, answer: str, **extra: object) -> Row:
+    messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return {"id": name, "messages": messages, "group": name, "weight": 1.0, "metadata": {}} | extra
+
+
+def write_snapshot(folder: Path, *, train: Sequence[Row], validation: Sequence[Row] = (), test: Sequence[Row] = ()) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, rows in (("train", train), ("validation", validation), ("test", test)):
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
+    return folder
+
+
+def shop_rows(keys: Sequence[str], each: int, *, held_out: bool = False) -> list[Row]:
+    """Rows that ask for the facts and get today's answers."""
+    facts = [fact for fact in corpus.facts() if fact.key in keys]
+    pairs = [phrasing for fact in facts for phrasing in (fact.held_out if held_out else fact.known)[:each]]
+    rows = [chat_row(f"row-{n}", corpus.punctuate(pair.question), pair.new) for n, pair in enumerate(pairs)]
+    random.Random(5).shuffle(rows)
+    return rows
+
+
+CHANGED = ("zip_30303", "return_window", "warranty", "store_hours")
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Path:
+    rows = shop_rows(CHANGED, 6)
+    return write_snapshot(
+        tmp_path / "snapshot", train=rows[:20], validation=rows[20:], test=shop_rows(CHANGED, 2, held_out=True)
+    )
+
+
+@pytest.fixture
+def mini() -> Loaded:
+    torch.set_num_threads(1)
+    return load_base(EMBEDDED, None, device=torch.device("cpu"), dtype=torch.float32)
