@@ -43,6 +43,11 @@ ImportRecords = Callable[..., Mapping[str, Any]]
 """The intake stage's use-case: (session, actor, settings, project_id, name, rows) → summary. The app passes it in."""
 
 
+def routes(settings: Settings, database: Database, import_records: ImportRecords) -> list[Route]:
+    """The API's routes over this process's database."""
+    return Api(settings, database, import_records).routes()
+
+
 class Api:
     """The routes' handlers over one database. `import_records` is what POST /api/records calls."""
 

@@ -112,7 +112,8 @@ def test_without_a_token_or_with_a_wrong_one_there_is_only_401(client: Client, p
     answer = client.http.post(path, json=hello(), headers={"Authorization": "Bearer wrong"})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert client.http.post(path, json=hello(), cookies={"touchstone_session": "x"}).status_code == 401
+    client.http.cookies.set("touchstone_session", client.tokens["lead"])
+    assert client.http.post(path, json=hello()).status_code == 401
 
 
 def test_a_stranger_cannot_tell_a_foreign_project_from_a_missing_one(client: Client) -> None:
