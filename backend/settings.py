@@ -41,7 +41,7 @@ class Settings:
     engine_key: str = _setting("TOUCHSTONE_ENGINE_KEY", "Bearer key for the engine, if it wants one.", "", secret=True)
     session_hours: int = _setting("TOUCHSTONE_SESSION_HOURS", "Hours until a login ends.", 12)
     link_hours: int = _setting("TOUCHSTONE_LINK_HOURS", "Hours until an invitation or reset link ends.", 72)
-    login_attempts: int = _setting("TOUCHSTONE_LOGIN_ATTEMPTS", "Failed logins per account and address in 15 minutes.", 8)
+    login_attempts: int = _setting("TOUCHSTONE_LOGIN_ATTEMPTS", "Failed logins per account in 15 minutes; five times as many per address.", 8)
     oidc_issuer: str = _setting(
         "TOUCHSTONE_OIDC_ISSUER", "OpenID Connect issuer address; empty switches single sign-on off.", ""
     )
@@ -87,8 +87,10 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """The address that people open, without a trailing slash."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        """The address that people open, without a trailing slash. A wildcard host is shown as loopback."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
+        shown = f"[{host}]" if ":" in host else host
+        return (self.public_url or f"http://{shown}:{self.port}").rstrip("/")
 
     @property
     def secure(self) -> bool:

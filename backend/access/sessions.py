@@ -14,9 +14,19 @@ from backend.access.secrets import new_token, token_hash
 from backend.errors import NotSignedIn
 from backend.store.accounts import Account, LoginSession, Membership
 from backend.store.base import now
+from backend.store.database import Database
 
 COOKIE = "touchstone_session"
 """The cookie's name; the same key in Streamlit's session state holds the token where there is no cookie (tests)."""
+
+
+SEEN_EVERY = timedelta(minutes=5)
+"""How often a session in use is written down as seen."""
+
+
+def cookie_name(secure: bool) -> str:
+    """The cookie's name in a browser; behind TLS the prefix binds it to this host, HTTPS and the path /."""
+    return f"__Host-{COOKIE}" if secure else COOKIE
 
 
 def open_session(session: Session, *, account_id: int, hours: int, user_agent: str = "") -> str:
@@ -51,6 +61,21 @@ def resolve(session: Session, token: str | None) -> Actor:
     if account is None or not account.is_active:
         raise NotSignedIn("Your session has ended. Please sign in again; what you saved is safe.")
     return actor_of(session, account)
+
+
+def look_up(database: Database, token: str) -> Actor:
+    """Who holds this token, for a page load or a handshake; writes down now and then that the session is in use."""
+    with database.reading() as session:
+        actor = resolve(session, token)
+        found = find_session(session, token)
+        stale = found is not None and found.seen_at < now() - SEEN_EVERY
+    if stale:
+        with database.writing() as session:
+            if found := find_session(session, token):
+                found.seen_at = now()
+                session.add(found)
+                session.commit()
+    return actor
 
 
 def actor_of(session: Session, account: Account) -> Actor:

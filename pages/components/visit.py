@@ -17,7 +17,7 @@ from backend import runtime
 from backend.access import policy
 from backend.access.actors import Actor
 from backend.access.queries import ProjectCard, projects_of
-from backend.access.sessions import COOKIE, resolve
+from backend.access.sessions import COOKIE, cookie_name, resolve
 from backend.errors import NotSignedIn
 from backend.settings import Settings
 from backend.vocabulary import Action
@@ -60,7 +60,8 @@ class Visit:
 
 def token() -> str | None:
     """The session token of this browser, or None."""
-    return st.session_state.get(COOKIE) or st.context.cookies.get(COOKIE)
+    name = cookie_name(runtime.current().settings.secure)
+    return st.session_state.get(COOKIE) or st.context.cookies.get(name)
 
 
 def look() -> Visit | None:

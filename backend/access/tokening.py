@@ -1,0 +1,69 @@
+"""Use-cases of personal API tokens: making, revoking, finding out who bears one. A token acts as its account.
+
+Only a token's hash and its first characters are kept; the whole token is returned once.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlmodel import Session, col, func, select
+
+from backend.access import audit
+from backend.access.actors import Actor
+from backend.access.entering import clean_name
+from backend.access.secrets import new_token, token_hash
+from backend.access.sessions import actor_of
+from backend.errors import InvalidInput, NotFound, NotSignedIn
+from backend.store.accounts import Account, ApiToken
+from backend.store.base import now
+
+MARK = "ts_"
+"""What every token begins with, so that one that leaked into a file or a log can be recognised."""
+MOST_TOKENS = 20
+USED_EVERY = timedelta(minutes=5)
+
+
+def create_token(*, session: Session, actor: Actor, name: str) -> str:
+    """Make a token for the actor's own account and return it; it is not shown again."""
+    account_id, name = own_account(actor), clean_name(name)
+    living = select(func.count()).where(ApiToken.account_id == account_id, col(ApiToken.revoked_at).is_(None))
+    if session.exec(living).one() >= MOST_TOKENS:
+        raise InvalidInput(f"You have {MOST_TOKENS} tokens. Revoke one that is not used any more first.")
+    token = MARK + new_token()
+    session.add(ApiToken(account_id=account_id, name=name, token_hash=token_hash(token), prefix=token[:8]))
+    audit.record(session, actor, "token_created", subject=name)
+    session.commit()
+    return token
+
+
+def revoke_token(*, session: Session, actor: Actor, token_id: int) -> None:
+    """End one of the actor's own tokens. Doing it twice is no error."""
+    found = session.get(ApiToken, token_id)
+    if found is None or found.account_id != own_account(actor):
+        raise NotFound("There is no such token of yours.")
+    if found.revoked_at is None:
+        found.revoked_at = now()
+        session.add(found)
+        audit.record(session, actor, "token_revoked", subject=found.name)
+        session.commit()
+
+
+def bearer(*, session: Session, token: str) -> Actor:
+    """Who bears this token. Writes down, now and then, that it is in use. Raises NotSignedIn."""
+    found = session.exec(select(ApiToken).where(ApiToken.token_hash == token_hash(token))).one_or_none()
+    account = session.get(Account, found.account_id) if found is not None and found.revoked_at is None else None
+    if found is None or account is None or not account.is_active:
+        raise NotSignedIn("This token is not valid, or was revoked. The Account page makes a new one.")
+    if found.used_at is None or found.used_at < now() - USED_EVERY:
+        found.used_at = now()
+        session.add(found)
+        session.commit()
+    return actor_of(session, account)
+
+
+def own_account(actor: Actor) -> int:
+    """The account that the actor is. Raises NotSignedIn for the system and for visitors, who have none."""
+    if actor.account_id is None:
+        raise NotSignedIn("Only somebody who is signed in has an account.")
+    return actor.account_id
