@@ -171,6 +171,7 @@ class FaqRevision(Table, table=True):
     author_id: int | None = Field(default=None, foreign_key="account.id")
     ruled_by: int | None = Field(default=None, foreign_key="account.id")
     ruled_at: datetime | None = moment()
+    ruled_reason: str = ""
     created_at: datetime = created()
 
 

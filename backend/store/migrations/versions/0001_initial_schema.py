@@ -317,6 +317,7 @@ def upgrade() -> None:
         sa.Column("author_id", sa.Integer(), nullable=True),
         sa.Column("ruled_by", sa.Integer(), nullable=True),
         sa.Column("ruled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ruled_reason", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["author_id"],
