@@ -12,23 +12,23 @@ away for the clock alone. Not promised: a strict order when several claim at onc
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, insert, literal, or_
+from sqlalchemy import ColumnElement, case, func, literal, or_
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from backend.errors import AlreadyDone, LeaseLost
 from backend.review.blinding import draw
 from backend.store.base import now
+from backend.store.items import add_items as add_items
 from backend.store.work import Annotation, Item, Skip, Slot, Task
 from backend.vocabulary import ItemStatus, TaskStatus
 
 _LOST = "This item was given to somebody else, or given back, because it lay untouched for too long. Nothing was saved for it."
-_CHUNK = 5000
 _FIRST_WINDOW = 64
 _WIDEST_WINDOW = 4096
 
@@ -128,18 +128,22 @@ def release(session: Session, *, slot_id: int, account_id: int, fence: int) -> b
 
 
 def held(session: Session, *, slot_id: int, account_id: int, fence: int) -> Slot:
-    """The slot, locked until the transaction ends. Raises LeaseLost, or AlreadyDone where this token has saved before."""
+    """The slot, locked until the transaction ends. Raises LeaseLost, or AlreadyDone where it was finished.
+
+    A done slot that was reopened for a correction is held too.
+    """
     slot = _locked(session, slot_id)
     if slot is None or slot.account_id != account_id or slot.fence != fence:
         raise LeaseLost(_LOST)
-    if slot.done_at is not None:
+    if slot.done_at is not None and slot.expires_at is None:
         raise AlreadyDone("This item was saved before; it was not saved twice.")
     return slot
 
 
 def finish(session: Session, *, slot: Slot) -> None:
     """Mark the slot done, and its item when no slot of it is open any more."""
-    slot.done_at = now()
+    slot.done_at = slot.done_at or now()
+    slot.expires_at = None
     session.add(slot)
     item = session.exec(select(Item).where(Item.id == slot.item_id).with_for_update(key_share=True)).one()
     session.flush()
@@ -150,28 +154,16 @@ def finish(session: Session, *, slot: Slot) -> None:
         session.flush()
 
 
-def add_items(session: Session, *, task: Task, subjects: Iterable[Mapping[str, int]]) -> int:
-    """Append items with their slots to a task, in the given order; returns how many.
-
-    A subject names its columns: {"record_id": 1}, {"response_id": 1}, or {"first_response_id": 1, "second_response_id": 2}.
-    """
+def reopen(session: Session, *, slot_id: int, account_id: int, seconds: int) -> Lease:
+    """Hold one's own done slot again, for a correction. It stays done: nobody else can get it, whatever happens next."""
+    slot = _locked(session, slot_id)
+    if slot is None or slot.account_id != account_id or slot.done_at is None:
+        raise LeaseLost("There is no finished answer of yours here that could be corrected.")
+    slot.fence += 1
+    slot.expires_at = now() + timedelta(seconds=seconds)
+    session.add(slot)
     session.flush()
-    session.exec(select(Task.id).where(Task.id == task.id).with_for_update(key_share=True)).one()
-    last = session.exec(select(func.max(Item.position)).where(Item.task_id == task.id)).one()
-    start = 0 if last is None else last + 1
-    made = now()
-    rows: list[dict[str, Any]] = [
-        {"task_id": task.id, "position": start + offset, "status": ItemStatus.OPEN, "created_at": made, **subject}
-        for offset, subject in enumerate(subjects)
-    ]
-    for begin in range(0, len(rows), _CHUNK):
-        session.execute(insert(Item), rows[begin : begin + _CHUNK])
-    for number in range(1, task.overlap + 1):
-        added = select(col(Item.task_id), col(Item.id), literal(number), literal(0)).where(
-            Item.task_id == task.id, Item.position >= start
-        )
-        session.execute(insert(Slot).from_select(["task_id", "item_id", "number", "fence"], added))
-    return len(rows)
+    return Lease(slot.id or 0, slot.item_id, slot.task_id, account_id, slot.fence, slot.expires_at, slot.swapped)
 
 
 def _one_at_a_time(session: Session, task_id: int, account_id: int) -> None:
