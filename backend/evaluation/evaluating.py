@@ -19,8 +19,9 @@ from sqlmodel import Session, col, select
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.errors import InvalidInput, NotFound, NotReady
+from backend.errors import InvalidInput, NotFound, NotReady, ServiceUnavailable
 from backend.evaluation.reports import Answered, read_report, read_responses
+from backend.jobs.outcomes import Outcome
 from backend.jobs.queue import enqueue
 from backend.settings import Settings
 from backend.store.base import now
@@ -102,7 +103,7 @@ def start_evaluation(
     return evaluation
 
 
-def collect(*, session: Session, settings: Settings, job: Job, outcome: Any) -> None:
+def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome) -> None:
     """Store what a finished evaluation job left; the caller commits. Raises IntegrityViolated when its files do not fit."""
     evaluation = session.exec(select(Evaluation).where(Evaluation.job_id == job.id)).one_or_none()
     if evaluation is None or evaluation.finished_at is not None or outcome.status is not JobStatus.SUCCEEDED:
@@ -115,9 +116,8 @@ def collect(*, session: Session, settings: Settings, job: Job, outcome: Any) -> 
     }
     snapshot = session.get_one(Snapshot, evaluation.snapshot_id)
     rows = {str(row.record_id): row for row in session.exec(_split_rows(snapshot, evaluation.split))}
-    folder = settings.data / job.folder
-    evaluation.report = read_report(folder, list(versions))
-    answers = read_responses(folder, list(versions), rows)
+    evaluation.report = read_report(outcome.folder, list(versions))
+    answers = read_responses(outcome.folder, list(versions), rows)
     while chunk := list(itertools.islice(answers, _CHUNK)):
         session.execute(insert(Response), [_response(evaluation, answer, versions, rows) for answer in chunk])
     evaluation.finished_at = now()
@@ -173,9 +173,14 @@ def _spec(version: ModelVersion) -> contract.ModelSpec:
 
 def _write_config(folder: Path, config: contract.EvaluateConfig) -> list[str]:
     """Write the trainer's config into the job's folder and return the trainer's arguments."""
-    folder.mkdir(parents=True, exist_ok=True)
     config_file = folder / contract.CONFIG
-    config_file.write_text(json.dumps(config.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        config_file.write_text(json.dumps(config.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise ServiceUnavailable(
+            "The evaluation's folder cannot be written; the disk may be full. Nothing was started."
+        ) from error
     return ["evaluate", "--config", str(config_file), "--out", str(folder)]
 
 

@@ -105,7 +105,9 @@ def _judgements(session: Session, candidate: ModelVersion, baseline: ModelVersio
     for item_id, rater_id, winner, first_id, first_version, second_id, record_id, slices in session.exec(query):
         ours = first_id if first_version == candidate.id else second_id
         score = 0.5 if winner is None else 1.0 if winner == ours else 0.0
-        found[item_id, rater_id] = Judgement(question_id=-item_id if record_id is None else record_id, rater_id=rater_id, score=score, slices=slices)
+        found[item_id, rater_id] = Judgement(
+            question_id=-item_id if record_id is None else record_id, rater_id=rater_id, score=score, slices=slices
+        )
     return tuple(found.values())
 
 
