@@ -50,47 +50,51 @@ def shingles(text: str) -> frozenset[str]:
     return frozenset(padded[i : i + SHINGLE] for i in range(max(1, len(padded) - SHINGLE + 1)))
 
 
-def near_pairs(texts: Sequence[str], *, threshold: float = 0.8) -> Iterator[tuple[int, int, float]]:
-    """Every pair (i < j) with similarity at or above `threshold`. Equal texts are paired with their first only."""
+def near_pairs(texts: Sequence[str], *, threshold: float = 0.8, since: int = 0) -> Iterator[tuple[int, int, float]]:
+    """Every pair (i < j) with similarity at or above `threshold`. Equal texts are paired with their first only.
+
+    Pairs with j < `since` are left out: those of texts that were compared before.
+    """
     first_of: dict[frozenset[str], int] = {}
     for index, text in enumerate(texts):
         first = first_of.setdefault(shingles(text), index)
-        if first != index:
+        if first != index >= since:
             yield first, index, 1.0
-    yield from _similar_sets(list(first_of.items()), threshold)
+    yield from _similar_sets(list(first_of.items()), threshold, since)
 
 
-def _similar_sets(sets: list[tuple[frozenset[str], int]], threshold: float) -> Iterator[tuple[int, int, float]]:
-    """Pairs of sets at or above the threshold: each, by growing size, meets smaller ones that share its rarest shingles."""
+_IN_COMMON = 4
+"""Shingles that two prefixes must share before the sets are compared: longer prefixes, but far fewer candidates."""
+_SLACK = 1e-9
+"""So that rounding never shortens a prefix."""
+
+
+def _similar_sets(sets: list[tuple[frozenset[str], int]], threshold: float, since: int) -> Iterator[tuple[int, int, float]]:
+    """Pairs of sets at or above the threshold: each, by growing size, meets smaller ones that share its rarest shingles.
+
+    A set that shares `least` of n members shares k of the n - least + k rarest.
+    """
     counts = Counter(itertools.chain.from_iterable(members for members, _ in sets))
     rarity = {shingle: rank for rank, shingle in enumerate(sorted(counts, key=lambda shingle: (counts[shingle], shingle)))}
     ranked = sorted((len(members), index, sorted(map(rarity.__getitem__, members))) for members, index in sets if members)
     whole = [frozenset(ranks) for _, _, ranks in ranked]
     postings: dict[int, list[int]] = defaultdict(list)
     for place, (size, index, ranks) in enumerate(ranked):
-        candidates = set(
-            itertools.chain.from_iterable(postings[rank] for rank in _prefix(ranks, threshold) if rank in postings)
-        )
-        for other in sorted(candidates):
+        least = math.ceil(threshold * size - _SLACK)
+        needed = min(_IN_COMMON, least)
+        seen = Counter(itertools.chain.from_iterable(postings[r] for r in ranks[: size - least + needed] if r in postings))
+        for other in sorted(other for other, common in seen.items() if common >= needed):
             other_size, other_index, _ = ranked[other]
-            if other_size < threshold * size - _SLACK:
+            if other_size < least or max(index, other_index) < since:
                 continue
             shared = len(whole[place] & whole[other])
             value = shared / (size + other_size - shared)
             if value >= threshold:
                 yield min(index, other_index), max(index, other_index), value
         # Only larger sets come to look here, and with those an even larger share must be common.
-        for rank in _prefix(ranks, 2 * threshold / (1 + threshold)):
+        least = math.ceil(2 * threshold / (1 + threshold) * size - _SLACK)
+        for rank in ranks[: size - least + _IN_COMMON]:
             postings[rank].append(place)
-
-
-_SLACK = 1e-9
-"""So that rounding never shortens a prefix."""
-
-
-def _prefix(ranks: list[int], share: float) -> list[int]:
-    """The rarest members, so many that a set sharing at least `share` of all must share one of them."""
-    return ranks[: len(ranks) - math.ceil(share * len(ranks) - _SLACK) + 1]
 
 
 def clusters(texts: Sequence[str], *, threshold: float = 0.8) -> list[int]:

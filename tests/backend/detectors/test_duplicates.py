@@ -32,6 +32,12 @@ def test_no_pair_at_or_above_the_threshold_is_missed(texts, threshold):
             assert ((i, j) in found) == (similarity(texts[i], texts[j]) >= threshold)
 
 
+@given(short, st.integers(0, 8))
+def test_what_was_compared_before_is_left_out(texts, since):
+    every = set(near_pairs(texts, threshold=0.5))
+    assert set(near_pairs(texts, threshold=0.5, since=since)) == {pair for pair in every if pair[1] >= since}
+
+
 @given(short, st.randoms(use_true_random=False))
 def test_clusters_do_not_depend_on_the_order(texts, random):
     order = list(range(len(texts)))

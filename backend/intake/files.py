@@ -1,0 +1,159 @@
+"""A file as it will be imported: recognised, previewed, read and checked row by row. Nothing here stores anything."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from backend.errors import InvalidInput
+from backend.intake.conversations import Imported, convert, convert_all
+from backend.intake.drafts import Draft, draft
+from backend.intake.faqs import FaqDraft, faq_draft
+from backend.intake.mapping import Mapping
+from backend.intake.readers import registry
+from backend.intake.readers.rows import Limits, Reading, Rejected
+from backend.intake.shapes import Kind, Recognition, recognise
+from backend.settings import Settings
+
+PREVIEW_ROWS = 20
+_NAME_MAX = 300
+_EVERY = 250
+
+Progress = Callable[[float, str], None]
+"""Told the share that is done, from 0 to 1, and what is being done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user chose beside the mapping."""
+
+    mask: bool = False
+    """Mask e-mail addresses, phone and card numbers at once, as a revision that can be undone."""
+    as_faqs: bool = False
+    """Take the rows as FAQs instead of as records."""
+    approved: bool = False
+    """The FAQs are already approved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a file looks like before anything is stored."""
+
+    name: str
+    format: str
+    detail: str
+    columns: tuple[str, ...]
+    recognition: Recognition
+    rows: list[dict[str, Any]]
+
+    @property
+    def looks_like_faqs(self) -> bool:
+        """Whether FAQs are the likelier meaning."""
+        return self.recognition.kind is Kind.FAQ
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits that the settings set."""
+    return Limits(max_bytes=settings.import_max_bytes, max_rows=settings.import_max_rows)
+
+
+def preview(content: Path | bytes, name: str, *, limits: Limits) -> Preview:
+    """Recognise a file by its first rows; raises UnreadableFile for one that cannot be read. Stores nothing."""
+    reading = registry.read(content, name, limits=limits)
+    rows = reading.head(PREVIEW_ROWS)
+    recognition = recognise(reading.columns, rows)
+    shown = [row.values for row in rows]
+    return Preview(clean_name(name), reading.format, reading.detail, reading.columns, recognition, shown)
+
+
+def try_mapping(content: Path | bytes, name: str, mapping: Mapping, *, limits: Limits) -> list[Imported | Rejected]:
+    """What the first rows would become under this mapping. Stores nothing."""
+    reading = registry.read(content, name, limits=limits)
+    mapping.check(reading.columns)
+    return [convert(row, mapping) for row in reading.head(PREVIEW_ROWS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file that was read and checked, ready to be stored."""
+
+    name: str
+    format: str
+    mapping: Mapping
+    options: Options
+    drafts: list[Draft]
+    faqs: list[FaqDraft]
+    rejected: list[Rejected]
+
+    @property
+    def rows(self) -> int:
+        """Rows in the file."""
+        return len(self.drafts) + len(self.faqs) + len(self.rejected)
+
+
+def take(
+    content: Path | bytes, name: str, *, mapping: Mapping | None, options: Options, settings: Settings, progress: Progress
+) -> Taken:
+    """Read, repair and check every row. Raises InvalidInput when none can be taken. Stores nothing."""
+    progress(0.0, "Reading")
+    reading = registry.read(content, name, limits=limits_of(settings))
+    mapping = mapping or _recognised(reading)
+    mapping.check(reading.columns)
+    if unstorable := [column for column in mapping.columns() if storable(column) != column]:
+        raise InvalidInput(f"The column {unstorable[0][:60]!r} has a name that cannot be stored. Leave it out of the mapping.")
+    items = list(convert_all(reading, mapping))
+    taken = Taken(clean_name(name), reading.format, mapping, options, [], [], [])
+    for count, item in enumerate(items, start=1):
+        result = item if isinstance(item, Rejected) else _draft(item, options, settings.text_max_chars)
+        target: Any = (
+            taken.rejected if isinstance(result, Rejected) else taken.drafts if isinstance(result, Draft) else taken.faqs
+        )
+        target.append(result)
+        if count % _EVERY == 0:
+            progress(0.1 + 0.3 * count / len(items), f"Checking row {count:,} of {len(items):,}")
+    if not taken.drafts and not taken.faqs:
+        first = taken.rejected[0]
+        raise InvalidInput(
+            f"None of the {taken.rows:,} rows can be taken, so nothing was stored. The first, at line {first.line}: "
+            f"{first.reason}. Check which column is which."
+        )
+    return taken
+
+
+def _recognised(reading: Reading) -> Mapping:
+    recognition = recognise(reading.columns, reading.head(PREVIEW_ROWS))
+    if recognition.mapping is None:
+        raise InvalidInput(recognition.explanation)
+    return recognition.mapping
+
+
+def _draft(item: Imported, options: Options, text_max: int) -> Draft | FaqDraft | Rejected:
+    if options.as_faqs:
+        return faq_draft(item, text_max=text_max)
+    return draft(item, mask=options.mask, text_max=text_max)
+
+
+def content_digest(content: Path | bytes, as_faqs: bool) -> str:
+    """SHA-256 of the file; as FAQs it is another one, because a file may be wanted as both."""
+    digest = hashlib.sha256()
+    if isinstance(content, bytes):
+        digest.update(content)
+    else:
+        with content.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return hashlib.sha256(f"faqs {digest.hexdigest()}".encode()).hexdigest() if as_faqs else digest.hexdigest()
+
+
+def clean_name(name: str) -> str:
+    """The file's name without folders and unprintable signs."""
+    plain = "".join(char for char in storable(PurePath(name.replace("\\", "/")).name) if char.isprintable())
+    return plain[-_NAME_MAX:] or "file"
+
+
+def storable(text: str) -> str:
+    """The text without what a database cannot hold: NUL and half characters are replaced."""
+    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()

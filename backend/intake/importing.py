@@ -1,0 +1,171 @@
+"""The use-case of import: a file is taken in whole or not at all.
+
+Promised: one transaction an import, so that a killed one leaves nothing and can be run again; the same content is taken
+once a project; the text as it came is kept as the first revision. Reading, repair and comparison happen before the
+database is locked, so that others can go on writing meanwhile.
+
+Not promised: that one row is the same as the one that another import brought under the same id; each is a new record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, select
+
+from backend.access import audit
+from backend.access.actors import Actor
+from backend.access.policy import check
+from backend.errors import AlreadyDone, NotFound
+from backend.intake import filing
+from backend.intake.files import Options, Progress, Taken, content_digest, take
+from backend.intake.mapping import Mapping
+from backend.intake.proposing import propose_faqs
+from backend.intake.readers.rows import Rejected
+from backend.settings import Settings
+from backend.store.records import Project, Source
+from backend.vocabulary import Action
+
+LISTED = 20
+"""Rejected rows that a summary lists; all of them are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an import did."""
+
+    source_id: int
+    name: str
+    rows: int
+    imported: int
+    rejected: int
+    rejected_rows: list[Rejected]
+    """The first of them."""
+    duplicates: int
+    repaired: int
+    masked: int
+    findings: dict[str, int]
+    """Open personal-data findings by kind."""
+    citations: int
+
+    def to_json(self) -> dict[str, Any]:
+        """For the command line."""
+        return asdict(self)
+
+
+def earlier_import(session: Session, project_id: int, content: Path | bytes, *, as_faqs: bool = False) -> Source | None:
+    """The import that brought this content into the project, if one did."""
+    same = select(Source).where(Source.project_id == project_id, Source.content_hash == content_digest(content, as_faqs))
+    return session.exec(same).one_or_none()
+
+
+def import_file(
+    *,
+    session: Session,
+    actor: Actor,
+    project_id: int,
+    name: str,
+    content: Path | bytes,
+    settings: Settings,
+    mapping: Mapping | None = None,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Take a file into a project; without a mapping, by the one that is recognised. Expects a session without changes."""
+    options = options or Options()
+    authorise(actor, project_id, options)
+    refuse_twice(session, project_id, content, options)
+    session.rollback()  # gives the lock back while the file is read
+    tell = progress or (lambda share, words: None)
+    taken = take(content, name, mapping=mapping, options=options, settings=settings, progress=tell)
+    tell(0.4, "Looking for duplicates")
+    compared = filing.compare(session, project_id, taken.drafts)
+    session.rollback()
+    lock_project(session, project_id)
+    refuse_twice(session, project_id, content, options)
+    if compared.state != filing.state_of(session, project_id):
+        compared = filing.compare(session, project_id, taken.drafts)
+    summary = store(session, actor, project_id, taken, content_digest(content, options.as_faqs), compared, tell)
+    session.commit()
+    tell(1.0, "Done")
+    return summary
+
+
+def authorise(actor: Actor, project_id: int, options: Options) -> None:
+    """Raise Forbidden unless the actor may import this way."""
+    check(actor, Action.IMPORT, project_id)
+    if options.approved:
+        check(actor, Action.APPROVE_FAQ, project_id)
+
+
+def lock_project(session: Session, project_id: int) -> None:
+    """Hold the project until the transaction ends: imports into it come one after another, others' writes go on."""
+    found = session.exec(select(Project.id).where(Project.id == project_id).with_for_update(key_share=True)).one_or_none()
+    if found is None:
+        raise NotFound("There is no such project.")
+
+
+def refuse_twice(session: Session, project_id: int, content: Path | bytes, options: Options) -> None:
+    """Raise AlreadyDone for content that was imported before."""
+    if earlier := earlier_import(session, project_id, content, as_faqs=options.as_faqs):
+        raise AlreadyDone(
+            f"This file was already imported as “{earlier.name}” on {earlier.created_at:%d %B %Y at %H:%M} UTC. "
+            "Nothing was doubled."
+        )
+
+
+def store(
+    session: Session,
+    actor: Actor,
+    project_id: int,
+    taken: Taken,
+    digest: str,
+    compared: filing.Comparison,
+    progress: Progress,
+) -> Summary:
+    """Write a file that was read, and the audit entry; the caller holds the project and commits."""
+    source = Source(
+        project_id=project_id,
+        name=taken.name,
+        format=taken.format,
+        shape="faq" if taken.options.as_faqs else taken.mapping.shape.value,
+        mapping=taken.mapping.to_json(),
+        content_hash=digest,
+        rejected=len(taken.rejected),
+        created_by=actor.account_id,
+    )
+    session.add(source)
+    session.flush()
+    total = max(1, len(taken.drafts))
+    filed = filing.file_records(
+        session,
+        source,
+        taken.drafts,
+        compared,
+        lambda done: progress(0.6 + 0.35 * done / total, f"Saved {done:,} of {total:,}"),
+    )
+    proposed = propose_faqs(session, project_id=project_id, actor=actor, drafts=taken.faqs, approved=taken.options.approved)
+    filing.file_rejected(session, source, taken.rejected)
+    citations = filing.cite(session, project_id)
+    source.imported = filed.records + proposed.new + proposed.reworded
+    source.duplicates = filed.duplicates + proposed.unchanged
+    session.add(source)
+    audit.record(
+        session, actor, "file_imported", project_id=project_id, subject=f"source {source.id}",
+        name=source.name, imported=source.imported, rejected=source.rejected, content_hash=digest,
+    )  # fmt: skip
+    return Summary(
+        source_id=source.id or 0,
+        name=source.name,
+        rows=taken.rows,
+        imported=source.imported,
+        rejected=source.rejected,
+        rejected_rows=taken.rejected[:LISTED],
+        duplicates=source.duplicates,
+        repaired=filed.repaired + proposed.repaired,
+        masked=filed.masked,
+        findings={kind.value: count for kind, count in filed.findings.items()},
+        citations=citations,
+    )

@@ -1,0 +1,87 @@
+"""Writes imported FAQs into the tables: new ones, and new wordings of known ones, never over an old one.
+
+Called inside a use-case's transaction; nothing here commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, select
+
+from backend.access.actors import Actor
+from backend.intake.faqs import FaqDraft, FaqText
+from backend.store.base import now
+from backend.store.records import Faq, FaqRevision
+from backend.vocabulary import FaqState
+
+_IMPORTED = "Imported"
+
+
+@dataclass(slots=True)
+class Proposed:
+    """What became of the FAQs of a file."""
+
+    new: int = 0
+    reworded: int = 0
+    unchanged: int = 0
+    repaired: int = 0
+
+
+def propose_faqs(session: Session, *, project_id: int, actor: Actor, drafts: Sequence[FaqDraft], approved: bool) -> Proposed:
+    """Store the drafts as proposed revisions, or as approved ones where a lead said that they already are."""
+    proposed = Proposed()
+    known = {faq.key: faq for faq in session.exec(select(Faq).where(Faq.project_id == project_id))}
+    for draft in drafts:
+        faq = known.get(draft.key)
+        if faq is None:
+            faq = Faq(project_id=project_id, key=draft.key, topic=draft.topic, head=0)
+            session.add(faq)
+            session.flush()
+            known[draft.key] = faq
+            proposed.new += 1
+        elif _text_of(session, faq) == draft.newest:
+            proposed.unchanged += 1
+            continue
+        else:
+            proposed.reworded += 1
+        proposed.repaired += draft.repaired is not None
+        _add_revisions(session, faq, draft, actor, approved=approved)
+    return proposed
+
+
+def _text_of(session: Session, faq: Faq) -> FaqText:
+    """The newest wording of a stored FAQ."""
+    newest = select(FaqRevision).where(FaqRevision.faq_id == faq.id, FaqRevision.number == faq.head)
+    revision = session.exec(newest).one()
+    return FaqText(revision.question, revision.answer)
+
+
+def _add_revisions(session: Session, faq: Faq, draft: FaqDraft, actor: Actor, *, approved: bool) -> None:
+    for text, reason, counts in _wordings(draft):
+        revision = FaqRevision(
+            faq_id=faq.id or 0,
+            number=faq.head + 1,
+            question=text.question,
+            answer=text.answer,
+            based_on=faq.head or None,
+            reason=reason,
+            author_id=actor.account_id,
+        )
+        if approved and counts:
+            revision.state, revision.ruled_by, revision.ruled_at = FaqState.APPROVED, actor.account_id, now()
+            faq.approved = revision.number
+        faq.head = revision.number
+        session.add(revision)
+    session.add(faq)
+    session.flush()
+
+
+def _wordings(draft: FaqDraft) -> Iterator[tuple[FaqText, str, bool]]:
+    """The text as it came and, where it had to be repaired, as it is now; the last one counts."""
+    if draft.repaired is None:
+        yield draft.text, _IMPORTED, True
+    else:
+        yield draft.text, f"{_IMPORTED}, as it came", False
+        yield draft.repaired, f"Repaired on import: {', '.join(draft.changes)}", True
