@@ -1,0 +1,116 @@
+import csv
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.statistics.ranking import Ties, bradley_terry, win_rate
+
+STIGLER = {
+    "Biometrika": {"Comm": 730, "JASA": 498, "JRSS-B": 221},
+    "Comm": {"Biometrika": 33, "JASA": 68, "JRSS-B": 17},
+    "JASA": {"Biometrika": 320, "Comm": 813, "JRSS-B": 142},
+    "JRSS-B": {"Biometrika": 284, "Comm": 276, "JASA": 325},
+}
+"""How often each journal was cited by the others (Stigler 1994)."""
+
+
+def logs(ranking):
+    return {strength.item: strength.log_strength.value for strength in ranking.strengths}
+
+
+def results(wins, losses, ties):
+    return [("a", "b", "left")] * wins + [("a", "b", "right")] * losses + [("b", "a", "tie")] * ties
+
+
+def test_stiglers_citations_are_reproduced():
+    found = logs(bradley_terry((a, b, "left") for a, row in STIGLER.items() for b, n in row.items() for _ in range(n)))
+    against = [round(found[name] - found["Comm"], 4) for name in ("Biometrika", "JASA", "JRSS-B")]
+    assert against == [2.9491, 2.4695, 3.2180]
+
+
+def test_ties_as_halves_and_davidsons_model_differ_as_known():
+    halves, davidson = (logs(bradley_terry(results(40, 10, 20), ties=ties)) for ties in Ties)
+    assert halves["a"] - halves["b"] == pytest.approx(0.9163, abs=1e-4)
+    assert davidson["a"] - davidson["b"] == pytest.approx(1.3863, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["food", "simple"])
+def test_golden_scores_are_reproduced(shared_data, name):
+    with (shared_data / f"evalica/{name}.csv").open(encoding="utf-8", newline="") as file:
+        ranking = bradley_terry((row["left"], row["right"], row["winner"]) for row in csv.DictReader(file))
+    with (shared_data / f"evalica/{name}-golden.csv").open(encoding="utf-8", newline="") as file:
+        golden = {row["item"]: float(row["score"]) for row in csv.DictReader(file) if row["algorithm"] == "bradley_terry"}
+    assert {strength.item: strength.share for strength in ranking.strengths} == pytest.approx(golden, abs=1e-4)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd"), st.sampled_from(["left", "right", "tie"])), max_size=30
+    )
+)
+def test_swapping_the_sides_changes_nothing_and_shares_sum_to_one(comparisons):
+    mirror = {"left": "right", "right": "left", "tie": "tie"}
+    swapped = [(right, left, mirror[outcome]) for left, right, outcome in reversed(comparisons)]
+    for ties in Ties:
+        one, two = bradley_terry(comparisons, ties=ties), bradley_terry(swapped, ties=ties)
+        assert one.estimable == two.estimable
+        if one.estimable:
+            assert logs(one) == pytest.approx(logs(two), abs=1e-6)
+            assert sum(strength.share for strength in one.strengths) == pytest.approx(1)
+            assert all(s.log_strength.low <= s.log_strength.value <= s.log_strength.high for s in one.strengths)
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "words"),
+    [
+        ([], "no comparisons"),
+        ([("a", "a", "tie")], "no comparisons"),
+        (results(5, 0, 0), "always win"),
+        ([("a", "b", "tie"), ("c", "d", "tie")], "never compared"),
+        ([("a", "b", "left"), ("b", "a", "left"), ("a", "c", "left"), ("b", "c", "left")], "always win"),
+    ],
+)
+def test_separated_sets_are_not_estimable(comparisons, words):
+    result = bradley_terry(comparisons)
+    assert not result.estimable
+    assert words in result.reason
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "estimable"),
+    [
+        (results(3, 2, 0), False),
+        (results(3, 0, 2), False),
+        (results(3, 1, 2), True),
+        ([("a", "b", "left"), ("b", "c", "left"), ("c", "a", "tie")], True),
+        ([("a", "b", "left"), ("b", "c", "tie"), ("c", "a", "tie")], False),
+        ([*results(1, 1, 0), ("b", "c", "tie")], True),
+    ],
+)
+def test_davidson_needs_ties_and_wins_that_contradict_each_other(comparisons, estimable):
+    ranking = bradley_terry(comparisons, ties=Ties.DAVIDSON)
+    assert ranking.estimable == estimable
+    if estimable:
+        assert 0 < ranking.tie_weight < 100
+
+
+def test_intervals_shrink_with_more_comparisons_and_cover_the_truth():
+    generator = random.Random(1)
+
+    def width_and_hit(n):
+        outcomes = ["left" if generator.random() < 0.7 else "right" for _ in range(n)]
+        estimate = bradley_terry(("a", "b", outcome) for outcome in outcomes).strengths[0].log_strength
+        return estimate.high - estimate.low, estimate.low <= math.log(0.7 / 0.3) / 2 <= estimate.high
+
+    assert width_and_hit(400)[0] < width_and_hit(100)[0]
+    assert sum(width_and_hit(100)[1] for _ in range(100)) >= 88
+
+
+def test_a_win_rate_counts_ties_as_halves_and_says_so():
+    estimate = win_rate(40, 10, 20)
+    assert estimate.value == pytest.approx(50 / 70)
+    assert "ties as half" in estimate.method
+    assert not win_rate(0, 0).estimable
