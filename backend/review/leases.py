@@ -94,7 +94,7 @@ def claim_item(session: Session, *, item_id: int, account_id: int, seconds: int)
         return None
     _one_at_a_time(session, item.task_id, account_id)
     slot = None
-    if session.exec(select(Item.id).where(Item.id == item_id, *_may_answer(account_id))).first() is not None:
+    if session.exec(select(Item.id).where(Item.id == item_id, *may_answer(account_id))).first() is not None:
         slot = _free_slot(session, item_id, account_id)
     if slot is None:
         own = select(Slot).where(
@@ -185,7 +185,7 @@ def _open_to(session: Session, task_id: int, account_id: int) -> Iterator[int]:
         if start is None:
             return
         window = (col(Item.position) >= start, col(Item.position) < start + width)
-        query = select(Item.id, Item.position).where(*open_items, *window, *_may_answer(account_id))
+        query = select(Item.id, Item.position).where(*open_items, *window, *may_answer(account_id))
         found = session.exec(query.order_by(col(Item.position)).limit(_FIRST_WINDOW)).all()
         for item_id, _ in found:
             yield item_id or 0
@@ -193,7 +193,7 @@ def _open_to(session: Session, task_id: int, account_id: int) -> Iterator[int]:
         width = min(width * 8, _WIDEST_WINDOW)
 
 
-def _may_answer(account_id: int) -> tuple[ColumnElement[bool], ...]:
+def may_answer(account_id: int) -> tuple[ColumnElement[bool], ...]:
     """Conditions on an item: a slot is free, and this account holds none, has not answered, has not skipped."""
     free = _lookup(Slot, col(Slot.done_at).is_(None), or_(col(Slot.account_id).is_(None), col(Slot.expires_at) <= now()))
     holds = _lookup(Slot, col(Slot.account_id) == account_id, or_(col(Slot.done_at).is_not(None), col(Slot.expires_at) > now()))
