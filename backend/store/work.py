@@ -88,6 +88,7 @@ class Annotation(Table, table=True):
     __table_args__ = (
         UniqueConstraint("item_id", "account_id", "number"),
         Index("ix_annotation_task_at", "task_id", "created_at"),
+        Index("ix_annotation_project_at", "project_id", "created_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

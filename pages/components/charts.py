@@ -17,7 +17,7 @@ import streamlit as st
 from backend.conversations import escape_cell
 
 CLEAR = "rgba(0,0,0,0)"
-GOOD, POOR, MUTED, MAIN = "#2e9e6b", "#d1495b", "#8a8f98", "#4c7fd9"
+GOOD, POOR, MUTED, MAIN = "#2f8a63", "#b5523b", "#8a8f98", "#3f6f9f"
 """Tones that keep at least 3:1 against both backgrounds, for marks whose colour carries a meaning."""
 FAINT = "rgba(128,134,145,0.28)"
 HEIGHT = 320
@@ -135,7 +135,7 @@ def sankey(nodes: pd.DataFrame, links: pd.DataFrame) -> Any:
             "source": links["source"].tolist(),
             "target": links["target"].tolist(),
             "value": links["value"].tolist(),
-            "color": ["rgba(209,73,91,0.35)" if marked else FAINT for marked in links["marked"]],
+            "color": ["rgba(181,82,59,0.45)" if marked else FAINT for marked in links["marked"]],
         },
     )
     return _framed(go.Figure(flow), height=max(240, 60 * int(nodes["column"].value_counts().max()) + 80))

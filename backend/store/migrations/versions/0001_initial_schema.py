@@ -1003,6 +1003,7 @@ def upgrade() -> None:
     with op.batch_alter_table("annotation", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_annotation_account_id"), ["account_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_annotation_item_id"), ["item_id"], unique=False)
+        batch_op.create_index("ix_annotation_project_at", ["project_id", "created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_annotation_project_id"), ["project_id"], unique=False)
         batch_op.create_index("ix_annotation_task_at", ["task_id", "created_at"], unique=False)
 
@@ -1014,6 +1015,7 @@ def downgrade() -> None:
     with op.batch_alter_table("annotation", schema=None) as batch_op:
         batch_op.drop_index("ix_annotation_task_at")
         batch_op.drop_index(batch_op.f("ix_annotation_project_id"))
+        batch_op.drop_index("ix_annotation_project_at")
         batch_op.drop_index(batch_op.f("ix_annotation_item_id"))
         batch_op.drop_index(batch_op.f("ix_annotation_account_id"))
 

@@ -1,0 +1,232 @@
+"""Reads for the lead's dashboard: the funnel, who did what on which day, runs, feedback, agreement over time.
+
+Every number is an aggregate in SQL over indexed columns, bounded by days; no table is loaded whole. Days are UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import and_, case, func, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from backend.store.accounts import Account
+from backend.store.base import now
+from backend.store.conversations import Feedback
+from backend.store.models import Job, ModelVersion, Promotion, Run, Snapshot, SnapshotRow
+from backend.store.records import Approval, Project, Record, RecordRevision
+from backend.store.work import Annotation
+from backend.vocabulary import RecordStatus, Split, Thumb
+
+DAYS = 30
+WORK = ("decisions", "edits", "answers")
+"""What people do: rulings on records, edited texts, ratings and comparisons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The current version and the decision that made it so; `evidence` is as it stood then."""
+
+    version_id: int
+    name: str
+    decision: str
+    by: str
+    at: pd.Timestamp
+    reason: str
+    overridden: bool
+    evidence: dict[str, Any]
+
+
+def funnel(session: Session, *, project_id: int) -> pd.DataFrame:
+    """How many records came how far: step, records."""
+    counting = select(
+        func.count(),
+        func.sum(case((col(Record.status) != RecordStatus.PENDING, 1), else_=0)),
+        func.count(col(Record.approved_revision_id)),
+    ).where(Record.project_id == project_id)
+    imported, ruled, approved = session.exec(counting).one()
+    frozen = (
+        select(func.count(func.distinct(SnapshotRow.record_id)))
+        .join(Snapshot, col(Snapshot.id) == SnapshotRow.snapshot_id)
+        .where(Snapshot.project_id == project_id)
+    )
+    learned = (
+        select(func.count())
+        .select_from(SnapshotRow)
+        .join(Run, col(Run.snapshot_id) == SnapshotRow.snapshot_id)
+        .join(ModelVersion, col(ModelVersion.run_id) == Run.id)
+        .join(Project, col(Project.current_version_id) == ModelVersion.id)
+        .where(Project.id == project_id, SnapshotRow.split == Split.TRAIN)
+    )
+    rows = [
+        ("Imported", imported),
+        ("Ruled on", ruled or 0),
+        ("Approved", approved),
+        ("In a snapshot", session.exec(frozen).one()),
+        ("Learned by the current version", session.exec(learned).one()),
+    ]
+    return pd.DataFrame(rows, columns=["step", "records"])
+
+
+def work(session: Session, *, project_id: int, days: int = DAYS) -> pd.DataFrame:
+    """Who did how much on which day: day, person, and a column for each of WORK."""
+    since = now() - timedelta(days=days)
+    of_records: list[Any] = [Record.project_id == project_id]
+    sources: list[tuple[str, Any, Any, Any]] = [
+        ("decisions", Approval, col(Approval.author_id), of_records),
+        ("edits", RecordRevision, col(RecordRevision.author_id), [*of_records, RecordRevision.number > 1]),
+        ("answers", Annotation, col(Annotation.account_id), [Annotation.project_id == project_id]),
+    ]
+    parts = []
+    for name, table, author, conditions in sources:
+        day = _day(session, table.created_at)
+        columns: list[Any] = [day, Account.email, func.count()]
+        query = select(*columns).select_from(table).join(Account, col(Account.id) == author)
+        if name != "answers":
+            query = query.join(Record, col(Record.id) == table.record_id)
+        rows = session.exec(query.where(*conditions, table.created_at >= since).group_by(day, col(Account.email)))
+        parts.append(
+            pd.DataFrame([(_date(at), who, name, count) for at, who, count in rows], columns=["day", "person", "what", "n"])
+        )
+    whole = pd.concat(parts, ignore_index=True)
+    if whole.empty:
+        return pd.DataFrame(columns=["day", "person", *WORK])
+    wide = whole.pivot_table(index=["day", "person"], columns="what", values="n", aggfunc="sum", fill_value=0)
+    return wide.reindex(columns=list(WORK), fill_value=0).reset_index().rename_axis(columns=None)
+
+
+def by_day(frame: pd.DataFrame) -> pd.DataFrame:
+    """`work` summed over people, with a row for every day from the first to the last."""
+    if frame.empty:
+        return frame.drop(columns="person")
+    sums = frame.groupby("day")[list(WORK)].sum()
+    every = pd.date_range(min(sums.index), max(sums.index), freq="D").date
+    return sums.reindex(every, fill_value=0).rename_axis("day").reset_index()
+
+
+def by_person(frame: pd.DataFrame) -> pd.DataFrame:
+    """`work` summed over days, the busiest first."""
+    sums = frame.groupby("person")[list(WORK)].sum().reset_index()
+    return sums.assign(total=sums[list(WORK)].sum(axis=1)).sort_values("total", ascending=False, ignore_index=True)
+
+
+def runs(session: Session, *, project_id: int, limit: int = 20) -> pd.DataFrame:
+    """The newest runs with their job's state and what became of them."""
+    columns: list[Any] = [Run.number, Run.name, Snapshot.number, Job.status, Run.result]
+    columns += [ModelVersion.name, ModelVersion.stage, Run.created_at]
+    query = (
+        select(*columns)
+        .select_from(Run)
+        .join(Snapshot, col(Snapshot.id) == Run.snapshot_id)
+        .outerjoin(Job, col(Job.id) == Run.job_id)
+        .outerjoin(ModelVersion, col(ModelVersion.run_id) == Run.id)
+        .where(Run.project_id == project_id)
+        .order_by(col(Run.number).desc())
+        .limit(limit)
+    )
+    rows = [
+        (
+            number,
+            name,
+            snapshot,
+            str(status or ""),
+            (result or {}).get("best_validation_loss"),
+            version or "",
+            str(stage or ""),
+            at,
+        )
+        for number, name, snapshot, status, result, version, stage, at in session.exec(query)
+    ]
+    return pd.DataFrame(rows, columns=["run", "name", "snapshot", "state", "validation loss", "version", "stage", "started"])
+
+
+def current(session: Session, *, project_id: int) -> Current | None:
+    """The current version with the newest decision that made it current; None while there is none."""
+    query = (
+        select(ModelVersion, Promotion, Account.email)
+        .join(Project, col(Project.current_version_id) == ModelVersion.id)
+        .outerjoin(Promotion, col(Promotion.version_id) == ModelVersion.id)
+        .outerjoin(Account, col(Account.id) == Promotion.author_id)
+        .where(Project.id == project_id)
+        .order_by(col(Promotion.id).desc())
+        .limit(1)
+    )
+    found = session.exec(query).first()
+    if found is None:
+        return None
+    version, promotion, who = found
+    return Current(
+        version_id=version.id or 0,
+        name=version.name,
+        decision=str(promotion.kind).replace("_", " ") if promotion else "set",
+        by=who or "system",
+        at=pd.Timestamp(promotion.created_at if promotion else version.created_at),
+        reason=promotion.reason if promotion else "",
+        overridden=bool(promotion and promotion.overridden),
+        evidence=promotion.evidence if promotion else {},
+    )
+
+
+def feedback(session: Session, *, project_id: int, days: int = DAYS) -> pd.DataFrame:
+    """Feedback by day: day, up, down, satisfaction (mean of 1 to 5), all."""
+    day = _day(session, Feedback.created_at)
+    up, down = (func.sum(case((col(Feedback.thumb) == thumb, 1), else_=0)) for thumb in (Thumb.UP, Thumb.DOWN))
+    columns: list[Any] = [day, up, down, func.avg(Feedback.csat), func.count()]
+    query = (
+        select(*columns)
+        .where(Feedback.project_id == project_id, col(Feedback.created_at) >= now() - timedelta(days=days))
+        .group_by(day)
+        .order_by(day)
+    )
+    rows = [
+        (_date(at), ups, downs, None if csat is None else float(csat), n) for at, ups, downs, csat, n in session.exec(query)
+    ]
+    return pd.DataFrame(rows, columns=["day", "up", "down", "satisfaction", "all"])
+
+
+def agreement(session: Session, *, project_id: int, days: int = 90) -> pd.DataFrame:
+    """By week, how often two raters of one comparison agreed: week, pairs, agreed (share). A correction counts alone."""
+    aliases: Any = (aliased(Annotation), aliased(Annotation), aliased(Annotation))
+    one, other, newer = aliases
+    same = or_(
+        one.winner_response_id == other.winner_response_id,
+        and_(col(one.winner_response_id).is_(None), col(other.winner_response_id).is_(None)),
+    )
+
+    def latest(answer: Any) -> Any:
+        mine = and_(newer.item_id == answer.item_id, newer.account_id == answer.account_id, newer.number > answer.number)
+        return ~select(newer.id).where(mine).exists()
+
+    day = _day(session, one.created_at)
+    columns: list[Any] = [day, func.count(), func.sum(case((same, 1), else_=0))]
+    query = (
+        select(*columns)
+        .select_from(one)
+        .join(other, and_(other.item_id == one.item_id, one.account_id < other.account_id))
+        .where(one.project_id == project_id, one.created_at >= now() - timedelta(days=days))
+        .where(col(one.verdict).is_not(None), col(other.verdict).is_not(None), latest(one), latest(other))
+        .group_by(day)
+    )
+    daily = pd.DataFrame(
+        [(_date(at), pairs, agreed) for at, pairs, agreed in session.exec(query)], columns=["day", "pairs", "same"]
+    )
+    if daily.empty:
+        return pd.DataFrame(columns=["week", "pairs", "agreed"])
+    weeks = [at - timedelta(days=at.weekday()) for at in daily["day"]]
+    weekly = daily.assign(week=weeks).groupby("week")[["pairs", "same"]].sum().reset_index()
+    return weekly.assign(agreed=weekly["same"] / weekly["pairs"]).drop(columns="same")
+
+
+def _day(session: Session, moment: Any) -> Any:
+    """The UTC day of a column: text on SQLite, a date on PostgreSQL."""
+    if session.get_bind().dialect.name == "postgresql":
+        return func.date(func.timezone("UTC", moment))
+    return func.date(moment)
+
+
+def _date(day: Any) -> date:
+    return day if isinstance(day, date) else date.fromisoformat(str(day))
