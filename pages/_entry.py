@@ -6,8 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from backend.access.forms import MARK, WORDMARK
+from backend.access.maintaining import remember_project
 from backend.vocabulary import Action
-from pages.components.notices import show_notices
+from pages.components.doors import way_out
+from pages.components.notices import attempt, show_notices
 from pages.components.visit import PROJECT_KEY, Visit, look
 
 HERE = Path(__file__).parent
@@ -52,7 +55,8 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
 
 def main() -> None:
     """Draw the frame and run the chosen page."""
-    st.set_page_config(page_title="Touchstone", page_icon=":material/diamond:", layout="wide")
+    st.set_page_config(page_title="Touchstone", page_icon=MARK, layout="wide")
+    st.logo(WORDMARK, icon_image=MARK, size="large")
     visit = look()
     if visit is None:
         page = st.navigation([st.Page(HERE / "signed_out.py", title="Sign in", url_path="signed-out")], position="hidden")
@@ -73,17 +77,28 @@ def main() -> None:
 
 
 def _switcher(visit: Visit) -> None:
-    if visit.project is None:
-        return
     with st.sidebar:
-        if len(visit.projects) > 1:
+        if visit.project is not None and len(visit.projects) > 1:
             names = {card.id: card.name for card in visit.projects}
-            st.session_state.setdefault(PROJECT_KEY, visit.project.id)
-            st.selectbox("Project", list(names), format_func=lambda key: names[key], key=PROJECT_KEY)
-        else:
+            if st.session_state.get(PROJECT_KEY) not in names:
+                st.session_state[PROJECT_KEY] = visit.project.id
+            st.selectbox(
+                "Project",
+                list(names),
+                format_func=names.__getitem__,
+                key=PROJECT_KEY,
+                on_change=attempt,
+                args=(_remember, visit),
+            )
+        elif visit.project is not None:
             st.text(visit.project.name)
         st.text(f"Signed in as {visit.actor.label}")
-        st.link_button("Sign out", "/logout", icon=":material/logout:", width="stretch")
+        way_out()
+
+
+def _remember(visit: Visit) -> None:
+    with visit.writing() as session:
+        remember_project(session=session, actor=visit.actor, project_id=st.session_state[PROJECT_KEY])
 
 
 main()

@@ -1,7 +1,9 @@
-"""What somebody sees who is not signed in."""
+"""What somebody sees whose session has ended while the page was open."""
 
 import streamlit as st
 
-st.title("Touchstone")
-st.write("Where people judge what a chatbot says, and where only what they approved is used to teach it.")
-st.link_button("Sign in", "/login", type="primary", icon=":material/login:")
+from pages.components.doors import way_in
+
+st.title("You are signed out")
+st.write("Your session has ended, or was ended elsewhere. What you saved is safe.")
+way_in()

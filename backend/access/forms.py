@@ -59,10 +59,16 @@ _PAGE = """<!DOCTYPE html>
 <footer>Where people judge what a chatbot says, and only what they approved is used to teach it.</footer>
 </main></body></html>"""
 
-MARK = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#1f2733"/>\
+_STREAKS = """<rect width="32" height="32" rx="8" fill="#1f2733" stroke="#4a5567"/>\
 <path d="M7 21 25 11" stroke="#e3b448" stroke-width="3.4" stroke-linecap="round"/>\
-<path d="M11 25 27 16" stroke="#b98a2e" stroke-width="1.8" stroke-linecap="round" opacity=".8"/></svg>"""
+<path d="M11 25 27 16" stroke="#b98a2e" stroke-width="1.8" stroke-linecap="round" opacity=".8"/>"""
+
+MARK = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 34 34">{_STREAKS}</svg>'
 """The sign of the product: a streak of gold on a dark stone."""
+
+WORDMARK = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 190 34">{_STREAKS}<text x="43" y="23.5" fill="#9a7424" \
+font-family="Source Serif, Georgia, serif" font-weight="600" font-size="22">Touchstone</text></svg>"""
+"""The sign and the name, legible on light and on dark."""
 
 
 def _media(pattern: str) -> str:
@@ -79,9 +85,9 @@ STYLE = (
 .mark{{background:url("data:image/svg+xml;base64,{_MARK64}") center/contain}}
 """
     + """
-:root{--page:#f6f3ec;--card:#fff;--text:#232a36;--soft:#5b6472;--line:#d9d3c6;--accent:#7a5a10;--on-accent:#fff;--focus:#b98a2e;
+:root{--page:#f6f3ec;--card:#fff;--text:#232a36;--soft:#5b6472;--line:#d9d3c6;--edge:#8a8271;--accent:#7a5a10;--on-accent:#fff;--focus:#b98a2e;
 --bad:#9c2b2b;--bad-page:#fbeceb;--good:#1f6a43;--good-page:#e8f4ec}
-@media(prefers-color-scheme:dark){:root{--page:#161b24;--card:#1f2733;--text:#eae6dc;--soft:#a9b0bb;--line:#3a4454;--accent:#e3b448;
+@media(prefers-color-scheme:dark){:root{--page:#161b24;--card:#1f2733;--text:#eae6dc;--soft:#a9b0bb;--line:#3a4454;--edge:#77839a;--accent:#e3b448;
 --on-accent:#1d1a10;--focus:#e3b448;--bad:#ffb4ab;--bad-page:#3b2226;--good:#93d8ae;--good-page:#1c3429}}
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--page);color:var(--text);
@@ -91,12 +97,12 @@ header{display:flex;align-items:center;gap:.7rem;margin-bottom:1.4rem}
 .mark{width:2.3rem;height:2.3rem;border-radius:.55rem}
 .brand{margin:0;font:600 1.25rem "Source Serif",Georgia,serif;letter-spacing:.01em}
 section{background:var(--card);border:1px solid var(--line);border-radius:.9rem;padding:1.9rem;overflow-wrap:anywhere}
-h1{margin:0 0 .5rem;font:600 1.6rem/1.25 "Source Serif",Georgia,serif}
+h1{margin:0 0 .8rem;font:600 1.6rem/1.25 "Source Serif",Georgia,serif}
 p{margin:0 0 1.1rem}.lead{color:var(--soft)}
 .field{margin-bottom:1rem}
 label{display:block;font-weight:600;margin-bottom:.3rem}
 input:not([type=checkbox]){width:100%;padding:.62rem .75rem;font:inherit;color:inherit;background:var(--page);
-border:1px solid var(--line);border-radius:.55rem}
+border:1px solid var(--edge);border-radius:.55rem}
 input[readonly]{color:var(--soft)}
 .hint{display:block;color:var(--soft);font-size:.88rem;font-weight:400;margin-top:.25rem}
 .check{display:flex;gap:.6rem;align-items:flex-start;margin:0 0 1.2rem}

@@ -98,6 +98,12 @@ def projects_of(session: Session, actor: Actor) -> list[ProjectCard]:
     return [ProjectCard(project.id or 0, project.slug, project.name, project.description) for project in session.exec(query)]
 
 
+def remembered_project(session: Session, actor: Actor) -> int | None:
+    """The project that the actor chose last, wherever that was."""
+    account = session.get(Account, actor.account_id) if actor.account_id is not None else None
+    return account.preferences.get("project") if account is not None else None
+
+
 def members_of(session: Session, *, actor: Actor, project_id: int) -> list[Person]:
     """The members of a project, by e-mail."""
     check(actor, Action.MANAGE_MEMBERS, project_id)

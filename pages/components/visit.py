@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 from sqlmodel import Session
@@ -16,11 +17,12 @@ from sqlmodel import Session
 from backend import runtime
 from backend.access import policy
 from backend.access.actors import Actor
-from backend.access.queries import ProjectCard, projects_of
+from backend.access.queries import ProjectCard, projects_of, remembered_project
 from backend.access.sessions import COOKIE, cookie_name, resolve
-from backend.errors import NotSignedIn
+from backend.errors import Forbidden, NotSignedIn
 from backend.settings import Settings
 from backend.vocabulary import Action
+from pages.components.doors import way_in
 
 PROJECT_KEY = "project_id"
 
@@ -45,6 +47,11 @@ class Visit:
         """Whether the actor may do this in the chosen project. For showing and hiding; use-cases check again."""
         return policy.may(self.actor, action, self.project.id if self.project else None)
 
+    @property
+    def database(self) -> Any:
+        """The handle itself, for the few use-cases that hold no transaction while they work."""
+        return runtime.current().database
+
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session for queries."""
@@ -53,8 +60,14 @@ class Visit:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session for one use-case."""
+        """A session for one use-case.
+
+        Callbacks run before the page's own `require`, with the visit of the run before: who is signed in is looked up
+        again here, so that a session ended or a role taken meanwhile saves nothing.
+        """
         with runtime.current().database.writing() as session:
+            if resolve(session, token()) != self.actor:
+                raise Forbidden("Your rights have changed meanwhile, so nothing was saved. Please try again.")
             yield session
 
 
@@ -73,7 +86,7 @@ def look() -> Visit | None:
         except NotSignedIn:
             return None
         projects = tuple(projects_of(session, actor))
-    wanted = st.session_state.get(PROJECT_KEY)
+        wanted = st.session_state.get(PROJECT_KEY) or remembered_project(session, actor)
     project = next((card for card in projects if card.id == wanted), projects[0] if projects else None)
     return Visit(actor, project, projects, house.settings)
 
@@ -83,7 +96,7 @@ def require(action: Action | None = None, *, needs_project: bool = True) -> Visi
     visit = look()
     if visit is None:
         st.info("Your session has ended. What you saved is safe.", icon=":material/lock:")
-        st.link_button("Sign in", "/login", type="primary")
+        way_in()
         st.stop()
     if needs_project and visit.project is None:
         st.info("You are in no project yet. Ask a lead for an invitation, or an admin to make one.", icon=":material/group:")
