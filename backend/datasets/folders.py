@@ -1,18 +1,15 @@
-"""Snapshot folders on the disk: written whole or not at all, read-only from then on, checked against their manifest."""
+"""Snapshot folders on the disk: written whole or not at all, read-only from then on."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-from backend.datasets.manifests import MANIFEST, faults, to_bytes
-from backend.errors import IntegrityViolated, ServiceUnavailable
+from backend.errors import ServiceUnavailable
 
 READ_ONLY = 0o444
 
@@ -57,30 +54,3 @@ def _sync(folder: Path) -> None:
 def remove(folder: Path) -> None:
     """Take a folder away that no snapshot names."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def verify(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Raises IntegrityViolated, naming the files, unless the folder is byte for byte what was frozen."""
-    expected = {MANIFEST: to_bytes(manifest)}
-    found = {name: _hash(folder / name) for name in manifest["files"]}
-    wrong = faults(manifest, found)
-    of_manifest = _hash(folder / MANIFEST)
-    if of_manifest is None or of_manifest[0] != hashlib.sha256(expected[MANIFEST]).hexdigest():
-        wrong.append(f"{MANIFEST} is missing or was changed")
-    if wrong:
-        raise IntegrityViolated(
-            f"The snapshot's folder {folder.name} is not what was frozen: {'; '.join(wrong)}. "
-            "Restore it from a backup, or freeze a new snapshot."
-        )
-
-
-def _hash(path: Path) -> tuple[str, int] | None:
-    digest, size = hashlib.sha256(), 0
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-                size += len(block)
-    except OSError:
-        return None
-    return digest.hexdigest(), size

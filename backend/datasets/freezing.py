@@ -23,6 +23,7 @@ from backend.datasets.manifests import FrozenRow
 from backend.datasets.splits import Ratios
 from backend.errors import NotFound, NotReady
 from backend.settings import Settings
+from backend.store import frozen
 from backend.store.models import Snapshot, SnapshotRow
 from backend.store.records import Project
 from backend.vocabulary import Action, Split
@@ -74,7 +75,7 @@ def freeze(
         created_by=actor.account_id,
     )
     folder = settings.snapshots / snapshot.folder
-    folders.write(folder, files | {manifests.MANIFEST: manifests.to_bytes(manifest)})
+    folders.write(folder, files | {frozen.MANIFEST: frozen.manifest_bytes(manifest)})
     try:
         _save(session, actor, snapshot, rows)
     except BaseException:
@@ -86,7 +87,7 @@ def freeze(
 def verify(*, session: Session, actor: Actor, settings: Settings, snapshot_id: int) -> Snapshot:
     """The snapshot, once its folder is found to be byte for byte what was frozen. Raises IntegrityViolated."""
     snapshot = queries.get_snapshot(session, actor, snapshot_id)
-    folders.verify(settings.snapshots / snapshot.folder, snapshot.manifest)
+    frozen.verify(settings.snapshots / snapshot.folder, snapshot.manifest)
     return snapshot
 
 

@@ -1,7 +1,7 @@
 """What a snapshot's folder holds, byte for byte, and the manifest that says so.
 
 Pure: rows in, lines and hashes out. The same rows, splits and settings always give the same bytes and the same content
-hash, whenever and under whatever name they are frozen. `faults` is how a changed folder is noticed.
+hash, whenever and under whatever name they are frozen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 from backend.vocabulary import Split
 
 VERSION = 1
-MANIFEST = "manifest.json"
 NAMED = 200
 """Left-out records that a manifest names; the counts are always whole."""
 
@@ -100,23 +99,6 @@ def _slices(rows: Sequence[FrozenRow]) -> dict[str, dict[str, dict[str, int]]]:
     }
 
 
-def to_bytes(manifest: Mapping[str, Any]) -> bytes:
-    """The manifest as it stands in its file."""
-    return (json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
-
-
 def sha256(data: bytes) -> str:
     """64 hex digits."""
     return hashlib.sha256(data).hexdigest()
-
-
-def faults(manifest: Mapping[str, Any], found: Mapping[str, tuple[str, int] | None]) -> list[str]:
-    """How files differ from what the manifest says; `found` maps a name to (sha256, bytes), or None where it is missing."""
-    wrong = []
-    for name, entry in manifest["files"].items():
-        is_now = found.get(name)
-        if is_now is None:
-            wrong.append(f"{name} is missing")
-        elif is_now != (entry["sha256"], entry["bytes"]):
-            wrong.append(f"{name} was changed")
-    return wrong
