@@ -1,0 +1,237 @@
+"""Starting runs, and taking in what they leave: a run's result, the base version, the candidate version.
+
+A run is a row, a folder with the trainer's config, and a job. `collect` is called by the worker in the transaction that
+ends the job. A version's weights are in its run's folder; what the engine serves is a small file beside them that names
+both. Not promised: that a base model on a hub can still be fetched later.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from backend.access import audit
+from backend.access.actors import SYSTEM, Actor
+from backend.access.policy import check
+from backend.errors import IntegrityViolated, NotFound, NotReady, ServiceUnavailable
+from backend.jobs import outcomes, queue
+from backend.jobs.outcomes import Outcome
+from backend.settings import Settings
+from backend.store import frozen
+from backend.store.models import Job, ModelVersion, Run, Snapshot
+from backend.store.records import Project
+from backend.training import recipes
+from backend.training.recipes import Recipe
+from backend.vocabulary import Action, JobKind, JobStatus
+from trainer import contract
+
+
+def start_run(
+    *,
+    session: Session,
+    actor: Actor,
+    settings: Settings,
+    project_id: int,
+    snapshot_id: int,
+    recipe: Recipe | None = None,
+    name: str = "",
+    priority: int = 0,
+) -> Run:
+    """Queue a run on a snapshot, whose folder is checked first. Raises InvalidInput for a recipe that cannot be."""
+    check(actor, Action.TRAIN, project_id)
+    project = _locked_project(session, project_id)
+    snapshot = session.get(Snapshot, snapshot_id)
+    if snapshot is None or snapshot.project_id != project_id:
+        raise NotFound("There is no such snapshot in this project.")
+    if not snapshot.manifest["counts"]["train"]:
+        raise NotReady("This snapshot has no rows to train on. Freeze one with a larger share of train.")
+    data = settings.snapshots / snapshot.folder
+    config = recipes.to_config(recipe or {}, data=str(data), threads=settings.trainer_threads)
+    frozen.verify(data, snapshot.manifest)
+    number = 1 + (session.exec(select(func.max(Run.number)).where(Run.project_id == project_id)).one() or 0)
+    folder = settings.runs / f"{project.slug}-{number:04d}-{secrets.token_hex(4)}"
+    _write_config(folder, config.to_json())
+    try:
+        run = Run(
+            project_id=project_id,
+            number=number,
+            name=name.strip()[:200] or f"Run {number}",
+            snapshot_id=snapshot_id,
+            config=config.to_json(),
+            folder=folder.name,
+            created_by=actor.account_id,
+        )
+        job = queue.enqueue(
+            session,
+            actor=actor,
+            project_id=project_id,
+            kind=JobKind.TRAIN,
+            arguments=["run", "--config", str(folder / contract.CONFIG), "--out", str(folder)],
+            resume_arguments=["resume", str(folder)],
+            folder=str(folder.relative_to(settings.data)),
+            priority=priority,
+            payload={"run": run.name, "snapshot": snapshot.number},
+        )
+        run.job_id = job.id
+        session.add(run)
+        session.flush()
+        audit.record(
+            session,
+            actor,
+            "run.start",
+            project_id=project_id,
+            subject=f"run:{run.id}",
+            number=number,
+            snapshot=snapshot.number,
+            snapshot_hash=snapshot.content_hash,
+            base_model=config.base_model,
+        )
+        session.commit()
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return run
+
+
+def repeat_run(*, session: Session, actor: Actor, settings: Settings, run_id: int) -> Run:
+    """A new run from the beginning, with the same snapshot and recipe. To go on with a stopped one, see `controlling`."""
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound("There is no such run.")
+    recipe, name = recipes.of_config(run.config), f"{run.name} again"
+    return start_run(
+        session=session,
+        actor=actor,
+        settings=settings,
+        project_id=run.project_id,
+        snapshot_id=run.snapshot_id,
+        recipe=recipe,
+        name=name,
+    )
+
+
+def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome) -> None:
+    """Take in what a succeeded run left: its result, the base version if there is none yet, a candidate version."""
+    run = session.exec(select(Run).where(Run.job_id == job.id)).one_or_none()
+    if run is None or outcome.status is not JobStatus.SUCCEEDED:
+        return
+    if session.exec(select(ModelVersion).where(ModelVersion.run_id == run.id)).first() is not None:
+        return
+    folder = settings.runs / run.folder
+    result = outcomes.read_object(folder / contract.RESULT)
+    if result is None:
+        raise IntegrityViolated("The run ended without a result that can be read. Try it again.")
+    run.result = {key: value for key, value in result.items() if not (isinstance(value, float) and not math.isfinite(value))}
+    session.add(run)
+    project = _locked_project(session, run.project_id)
+    base = base_version(session, settings, project, run.config["base_model"], run.config.get("revision"))
+    version = _candidate(session, project, run, base, folder)
+    serve(settings, version)
+    audit.record(
+        session,
+        SYSTEM,
+        "version.made",
+        project_id=run.project_id,
+        subject=f"version:{version.id}",
+        run=run.number,
+        served_as=version.served_as,
+    )
+
+
+def base_version(session: Session, settings: Settings, project: Project, base_model: str, revision: str | None) -> ModelVersion:
+    """The version that is a base model as it is; made, and offered to the engine, when first needed. The caller commits."""
+    query = select(ModelVersion).where(
+        ModelVersion.project_id == project.id,
+        col(ModelVersion.run_id).is_(None),
+        ModelVersion.base_model == base_model,
+        ModelVersion.revision == revision,
+    )
+    found = session.exec(query).first()
+    if found is None:
+        newest = _newest_number(session, project)
+        number = 0 if newest is None else newest + 1
+        found = ModelVersion(
+            project_id=project.id or 0,
+            number=number,
+            name=f"{Path(base_model).name} as it is",
+            base_model=base_model,
+            revision=revision,
+            served_as=f"{project.slug}-base" + (f"-{number}" if number else ""),
+        )
+        session.add(found)
+        session.flush()
+        serve(settings, found)
+    return found
+
+
+def serve(settings: Settings, version: ModelVersion) -> None:
+    """Offer a version to the engine: one small file, replaced in one step."""
+    folder = settings.models / version.served_as
+    value = {"base_model": version.base_model, "revision": version.revision, "adapter": version.adapter}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / contract.SERVED, value)
+    except OSError as error:
+        raise ServiceUnavailable(
+            "The models folder cannot be written (is the disk full?). Free some space, then try the job again."
+        ) from error
+
+
+def _candidate(session: Session, project: Project, run: Run, base: ModelVersion, folder: Path) -> ModelVersion:
+    adapter, weights = folder / contract.ADAPTER, folder / contract.MODEL
+    if not adapter.is_dir() and not weights.is_dir():
+        raise IntegrityViolated("The run ended without weights. Try it again.")
+    number = 1 + (_newest_number(session, project) or 0)
+    version = ModelVersion(
+        project_id=project.id or 0,
+        number=number,
+        name=run.name,
+        run_id=run.id,
+        base_model=base.base_model if adapter.is_dir() else str(weights),
+        revision=base.revision if adapter.is_dir() else None,
+        adapter=str(adapter) if adapter.is_dir() else None,
+        served_as=f"{project.slug}-v{number}",
+    )
+    session.add(version)
+    session.flush()
+    return version
+
+
+def _newest_number(session: Session, project: Project) -> int | None:
+    return session.exec(select(func.max(ModelVersion.number)).where(ModelVersion.project_id == project.id)).one()
+
+
+def _locked_project(session: Session, project_id: int) -> Project:
+    project = session.exec(select(Project).where(Project.id == project_id).with_for_update()).one_or_none()
+    if project is None:
+        raise NotFound("There is no such project.")
+    return project
+
+
+def _write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    try:
+        folder.mkdir(parents=True)
+        _replace(folder / contract.CONFIG, config)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ServiceUnavailable(
+            "The runs folder cannot be written (is the disk full?), so the run was not started. Free some space and try again."
+        ) from error
+
+
+def _replace(path: Path, value: Mapping[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
