@@ -23,6 +23,26 @@ _OPINION = {
 }
 
 
+_CHAT = {
+    "model": {"type": "string", "description": "The project's short name"},
+    "messages": _MESSAGES,
+    "stream": {"type": "boolean", "default": False},
+    "max_tokens": {"type": "integer", "minimum": 1, "maximum": 1024},
+    "temperature": {"type": "number", "minimum": 0, "maximum": 2},
+    "top_p": {"type": "number", "minimum": 0.01, "maximum": 1},
+    "seed": {"type": "integer", "minimum": 0},
+}
+_ERROR = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {"message": {"type": "string"}, "type": {"type": "string"}, "code": {"type": "integer"}},
+        }
+    },
+}
+
+
 def document(address: str) -> dict[str, Any]:
     """The whole document, with `address` as its server."""
     return {
@@ -34,67 +54,45 @@ def document(address: str) -> dict[str, Any]:
         },
         "servers": [{"url": address}],
         "security": [{"token": []}],
-        "paths": {
-            "/v1/models": {"get": _operation("Projects that have a current model", {"200": "The list, as OpenAI's"})},
-            "/v1/chat/completions": {
-                "post": _operation(
-                    "Ask the current model of a project",
-                    {"200": "The answer; server-sent events when stream is true. `touchstone.turn` names it for feedback."},
-                    required=["model", "messages"],
-                    properties={
-                        "model": {"type": "string", "description": "The project's short name"},
-                        "messages": _MESSAGES,
-                        "stream": {"type": "boolean", "default": False},
-                        "max_tokens": {"type": "integer", "minimum": 1, "maximum": 1024},
-                        "temperature": {"type": "number", "minimum": 0, "maximum": 2},
-                        "top_p": {"type": "number", "minimum": 0.01, "maximum": 1},
-                        "seed": {"type": "integer", "minimum": 0},
-                    },
-                )
-            },
-            "/api/feedback": {
-                "post": _operation(
-                    "Say what an answer was worth; the conversation enters the review queue, masked",
-                    {"201": "Kept: its id and its record's"},
-                    required=[],
-                    properties={
-                        "turn": {"type": "integer", "description": "An answer given here"},
-                        "project": {"type": "string", "description": "For a conversation held elsewhere, with `messages`"},
-                        "messages": _MESSAGES,
-                        **_OPINION,
-                    },
-                )
-            },
-            "/api/records": {
-                "post": _operation(
-                    "Import records",
-                    {"201": "What was imported, found double and rejected, with reasons"},
-                    required=["project", "records"],
-                    properties={
-                        "project": {"type": "string"},
-                        "name": {"type": "string", "description": "What the source is called"},
-                        "records": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-                    },
-                )
-            },
+        "paths": _paths(),
+        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}, "schemas": {"Error": _ERROR}},
+    }
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/v1/models": {"get": _operation("Projects that have a current model", {"200": "The list, as OpenAI's"})},
+        "/v1/chat/completions": {
+            "post": _operation(
+                "Ask the current model of a project",
+                {"200": "The answer; server-sent events when stream is true. `touchstone.turn` names it for feedback."},
+                required=["model", "messages"],
+                properties=_CHAT,
+            )
         },
-        "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {
-                "Error": {
-                    "type": "object",
-                    "properties": {
-                        "error": {
-                            "type": "object",
-                            "properties": {
-                                "message": {"type": "string"},
-                                "type": {"type": "string"},
-                                "code": {"type": "integer"},
-                            },
-                        }
-                    },
-                }
-            },
+        "/api/feedback": {
+            "post": _operation(
+                "Say what an answer was worth; the conversation enters the review queue, masked",
+                {"201": "Kept: its id and its record's"},
+                properties={
+                    "turn": {"type": "integer", "description": "An answer given here"},
+                    "project": {"type": "string", "description": "For a conversation held elsewhere, with `messages`"},
+                    "messages": _MESSAGES,
+                    **_OPINION,
+                },
+            )
+        },
+        "/api/records": {
+            "post": _operation(
+                "Import records",
+                {"201": "What was imported, found double and rejected, with reasons"},
+                required=["project", "records"],
+                properties={
+                    "project": {"type": "string"},
+                    "name": {"type": "string", "description": "What the source is called"},
+                    "records": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+                },
+            )
         },
     }
 
