@@ -14,6 +14,7 @@ from sqlmodel import Session, col, func, or_, select
 
 from backend.access.actors import Actor
 from backend.access.policy import check
+from backend.errors import NotFound
 from backend.store.accounts import Account, ApiToken, AuditEntry, LoginSession, Membership, OneTimeLink
 from backend.store.base import now
 from backend.store.records import Project
@@ -96,6 +97,15 @@ def projects_of(session: Session, actor: Actor) -> list[ProjectCard]:
     if not actor.is_admin:
         query = query.where(col(Project.id).in_(list(actor.roles)))
     return [ProjectCard(project.id or 0, project.slug, project.name, project.description) for project in session.exec(query)]
+
+
+def project_id_of(session: Session, slug: str) -> int:
+    """The id of the project with this short name, as commands give it. Raises NotFound, naming those that there are."""
+    found = session.exec(select(Project.id).where(Project.slug == slug)).first()
+    if found is None:
+        known = ", ".join(session.exec(select(Project.slug).order_by(col(Project.slug)).limit(20))) or "none yet"
+        raise NotFound(f"There is no project {slug!r}. The projects are: {known}.")
+    return found
 
 
 def remembered_project(session: Session, actor: Actor) -> int | None:
