@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 from typing import Any
 
@@ -24,7 +23,7 @@ COLLECTORS: dict[JobKind, Collector] = {JobKind.TRAIN: launching.collect, JobKin
 
 def make_worker(house: Runtime) -> Worker:
     """A worker with children on this machine."""
-    launcher = LocalLauncher(house.settings, os.environ)
+    launcher = LocalLauncher(house.settings)
     return Worker(database=house.database, settings=house.settings, launcher=launcher, collectors=COLLECTORS)
 
 

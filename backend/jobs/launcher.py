@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -60,11 +61,11 @@ class Launcher(Protocol):
 
 
 class LocalLauncher:
-    """Children on this machine."""
+    """Children on this machine. Their environment is this process's unless another is given."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], program: Sequence[str] = ()) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None, program: Sequence[str] = ()) -> None:
         self._program = tuple(program) or (sys.executable, "-m", "trainer")
-        self._environ = child_environment(settings, environ)
+        self._environ = child_environment(settings, os.environ if environ is None else environ)
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, launch: Launch) -> Identity:

@@ -1,0 +1,105 @@
+"""The commands `snapshot` and `export`. They act as the system: whoever may run them can read the database anyway."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from backend.access.actors import SYSTEM
+from backend.access.queries import project_id_of
+from backend.datasets.exporting import SHAPES, What, export
+from backend.datasets.freezing import freeze
+from backend.datasets.splits import Ratios
+from backend.errors import InvalidInput, NotFound, ServiceUnavailable
+from backend.runtime import Runtime
+from backend.store.models import Snapshot
+from backend.vocabulary import Split
+
+
+def register(subparsers: Any) -> None:
+    """Add the parsers."""
+    snapshot = subparsers.add_parser("snapshot", help="freeze a project's approved records")
+    snapshot.add_argument("--project", required=True, help="the project's short name")
+    snapshot.add_argument("--name", default="", help="what to call it")
+    snapshot.add_argument("--seed", type=int, default=0, help="another seed draws another test set (default: 0)")
+    snapshot.add_argument("--ratios", default="80/10/10", help="train/validation/test (default: 80/10/10)")
+    snapshot.add_argument("--leave-out-personal", action="store_true", help="leave out records with open personal data")
+    snapshot.set_defaults(handler=_snapshot)
+    exporter = subparsers.add_parser("export", help="write records, approved texts or a snapshot into a file")
+    exporter.add_argument("out", type=Path, metavar="OUT", help="the file to write")
+    exporter.add_argument("--project", required=True, help="the project's short name")
+    exporter.add_argument("--what", choices=[what.value for what in What], default=What.APPROVED.value)
+    exporter.add_argument("--as", dest="shape", choices=sorted(SHAPES), default="openai")
+    exporter.add_argument("--snapshot", type=int, metavar="N", help="the snapshot's number; the newest without it")
+    exporter.add_argument("--split", choices=[split.value for split in Split], help="only this part of the snapshot")
+    exporter.set_defaults(handler=_export)
+
+
+def _snapshot(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
+    with house.database.writing() as session:
+        made = freeze(
+            session=session,
+            actor=SYSTEM,
+            settings=house.settings,
+            project_id=project_id_of(session, arguments.project),
+            name=arguments.name,
+            seed=arguments.seed,
+            ratios=parse_ratios(arguments.ratios),
+            leave_out_personal=arguments.leave_out_personal,
+        )
+    told = {key: made.manifest[key] for key in ("rows", "counts", "duplicates", "left_out", "content_hash")}
+    folder = str(house.settings.snapshots / made.folder)
+    return {"snapshot": made.number, "id": made.id, "name": made.name, "folder": folder} | told
+
+
+def parse_ratios(text: str) -> Ratios:
+    """`80/10/10` or `0.8/0.1/0.1` as shares. Raises InvalidInput."""
+    try:
+        train, validation, test = (float(part) for part in text.split("/"))
+    except ValueError as error:
+        raise InvalidInput("Ratios are three numbers with slashes: train/validation/test, as 80/10/10.") from error
+    total = train + validation + test
+    scale = 100 if abs(total - 100) < 0.01 else 1
+    return Ratios(train / scale, validation / scale, test / scale)
+
+
+def _export(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
+    what = What(arguments.what)
+    with house.database.writing() as session:
+        project_id = project_id_of(session, arguments.project)
+        made = export(
+            session=session,
+            actor=SYSTEM,
+            project_id=project_id,
+            what=what,
+            shape=SHAPES[arguments.shape],
+            snapshot_id=_snapshot_id(session, project_id, arguments.snapshot) if what is What.SNAPSHOT else None,
+            split=Split(arguments.split) if arguments.split else None,
+        )
+    _write(arguments.out, made.content)
+    return {"file": str(arguments.out), "rows": made.rows, "bytes": len(made.content), "as": arguments.shape}
+
+
+def _snapshot_id(session: Session, project_id: int, number: int | None) -> int:
+    query = select(Snapshot.id).where(Snapshot.project_id == project_id).order_by(col(Snapshot.number).desc())
+    if number is not None:
+        query = query.where(Snapshot.number == number)
+    found = session.exec(query).first()
+    if found is None:
+        raise NotFound(f"This project has no snapshot {number}." if number else "This project has no snapshot yet.")
+    return found
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace the file in one step, so that a full disk leaves no half of one."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ServiceUnavailable(f"{path} cannot be written: {error.strerror}.") from error
