@@ -199,6 +199,8 @@ def _finding_row(source: Source, record_id: int, revision_id: int, item: Found) 
     detail: dict[str, Any] = {"changes": list(item.changes)} if item.changes else {}
     if item.fixed_in is not None:
         detail["gone_in"] = item.fixed_in + 1
+        if found.kind in PERSONAL_FINDINGS:
+            detail["masked"] = True
     return {
         "project_id": source.project_id,
         "record_id": record_id,

@@ -1,0 +1,73 @@
+"""Reads about findings, for the pages. Texts come as short snippets; the pages show them as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+from sqlmodel import Session, col, func, select
+
+from backend.access.actors import Actor
+from backend.access.policy import check
+from backend.curation.masks import snippet
+from backend.store.records import Finding, Record, RecordRevision, Source
+from backend.vocabulary import PERSONAL_FINDINGS, Action, FindingKind, FindingStatus
+
+KINDS = {
+    FindingKind.EMAIL: "E-mail address",
+    FindingKind.PHONE: "Phone number",
+    FindingKind.CARD: "Card number",
+    FindingKind.ENCODING: "Broken text",
+    FindingKind.DUPLICATE: "Exact duplicate",
+    FindingKind.NEAR_DUPLICATE: "Near duplicate",
+}
+"""What findings are called on pages."""
+
+
+def open_counts(session: Session, *, actor: Actor, project_id: int) -> dict[FindingKind, tuple[int, int]]:
+    """Open findings by kind: how many, in how many records."""
+    check(actor, Action.VIEW_RECORDS, project_id)
+    query = (
+        select(Finding.kind, func.count(), func.count(col(Finding.record_id).distinct()))
+        .where(Finding.project_id == project_id, Finding.status == FindingStatus.OPEN)
+        .group_by(col(Finding.kind))
+    )
+    return {FindingKind(kind): (int(count), int(records)) for kind, count, records in session.exec(query)}
+
+
+def findings(
+    session: Session,
+    *,
+    actor: Actor,
+    project_id: int,
+    kinds: Iterable[FindingKind] = PERSONAL_FINDINGS,
+    status: FindingStatus = FindingStatus.OPEN,
+    source_id: int | None = None,
+    limit: int = 50,
+) -> pd.DataFrame:
+    """Findings with what they stand on, the surest last: finding, record, kind, text, becomes, score, import."""
+    check(actor, Action.VIEW_RECORDS, project_id)
+    query = (
+        select(Finding, RecordRevision.messages, Source.name)
+        .join(RecordRevision, col(RecordRevision.id) == col(Finding.revision_id))
+        .join(Record, col(Record.id) == col(Finding.record_id))
+        .outerjoin(Source, col(Source.id) == col(Record.source_id))
+        .where(Finding.project_id == project_id, Finding.status == status, col(Finding.kind).in_(list(kinds)))
+    )
+    if source_id is not None:
+        query = query.where(Record.source_id == source_id)
+    rows = []
+    for finding, messages, source in session.exec(query.order_by(col(Finding.score), col(Finding.id)).limit(limit)):
+        text = messages[finding.message]["content"]
+        rows.append(
+            {
+                "finding": finding.id,
+                "record": finding.record_id,
+                "kind": KINDS[finding.kind],
+                "text": snippet(text, finding.start, finding.end),
+                "becomes": finding.proposal,
+                "score": finding.score,
+                "import": source or "",
+            }
+        )
+    return pd.DataFrame(rows, columns=["finding", "record", "kind", "text", "becomes", "score", "import"])
