@@ -1,0 +1,81 @@
+"""Recipes: the trainer's own fields, in and out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.errors import InvalidInput
+from backend.training.recipes import BASIC, DECIDED_ELSEWHERE, default_recipe, fields, of_config, parse_assignments, to_config
+from trainer.contract import EMBEDDED, TrainConfig
+
+
+def test_every_field_of_the_trainer_is_in_the_form_or_decided_elsewhere_and_explained() -> None:
+    names = [field.name for field in fields()]
+    assert set(names) | DECIDED_ELSEWHERE == {spec.name for spec in dataclasses.fields(TrainConfig)}
+    assert tuple(names[: len(BASIC)]) == BASIC
+    assert all(field.help and field.label for field in fields())
+
+
+def test_the_defaults_are_the_trainers_for_the_embedded_model_and_gentler_for_others() -> None:
+    assert to_config({}, data="d", threads=1) == TrainConfig(data="d")
+    other = to_config({"base_model": "Qwen/Qwen3-0.6B"}, data="d", threads=2)
+    assert (other.learning_rate, other.epochs, other.threads) == (2e-4, 3, 2)
+    assert to_config({"base_model": "Qwen/Qwen3-0.6B", "epochs": 9}, data="d", threads=1).epochs == 9
+
+
+recipes = st.fixed_dictionaries(
+    {},
+    optional={
+        "epochs": st.integers(1, 50),
+        "lora_rank": st.integers(1, 64),
+        "learning_rate": st.floats(1e-6, 1.0),
+        "lora_dropout": st.floats(0, 0.9),
+        "schedule": st.sampled_from(["cosine", "linear", "constant"]),
+        "base_model": st.sampled_from([EMBEDDED, "org/model"]),
+        "revision": st.none() | st.just("abc"),
+    },
+)
+
+
+@given(recipes)
+def test_a_recipe_survives_the_config_and_being_typed(recipe: dict[str, Any]) -> None:
+    config = to_config(recipe, data="d", threads=1)
+    assert to_config(of_config(config.to_json()), data="d", threads=1) == config
+    typed = parse_assignments(f"{name}={'' if value is None else value}" for name, value in recipe.items())
+    assert to_config(typed, data="d", threads=1) == config
+
+
+@pytest.mark.parametrize(
+    ("recipe", "says"),
+    [
+        ({"epochs": "many"}, "epochs must be a number"),
+        ({"epochs": 1.5}, "epochs must be a whole number"),
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"epochs": True}, "epochs must be a number"),
+        ({"epochs": float("inf")}, "epochs must be a number"),
+        ({"learning_rate": -1}, "learning_rate must be above 0"),
+        ({"learning_rate": None}, "learning_rate must be a number"),
+        ({"adapter": "magic"}, "adapter must be one of lora, full"),
+        ({"precision": "bf16", "device": "cpu"}, "use 'fp32' or 'auto'"),
+        ({"data": "/etc"}, "has no field data"),
+        ({"base_model": "a\x00b"}, "not a name"),
+        ({"lora_targets": ["q"]}, "lora_targets must be a text"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(recipe: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        to_config(recipe, data="d", threads=1)
+
+
+def test_an_assignment_needs_a_sign_of_equality() -> None:
+    with pytest.raises(InvalidInput, match="not of the form"):
+        parse_assignments(["epochs"])
+
+
+def test_the_default_recipe_is_a_recipe() -> None:
+    assert default_recipe().keys() == {field.name for field in fields()}
