@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import json
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,13 @@ def start_evaluation(
     base_version_id: int | None = None,
     snapshot_id: int | None = None,
     split: Split = Split.TEST,
-    decoding: contract.Decoding | None = None,
+    decoding: Mapping[str, Any] | None = None,
     limit: int | None = None,
 ) -> Evaluation:
-    """Queue an evaluation. The baseline is the current version, or the base model while there is none or it is this one."""
+    """Queue an evaluation. The baseline is the current version, or the base model while there is none or it is this one.
+
+    `decoding` holds fields of the trainer's Decoding; those left out keep their defaults.
+    """
     check(actor, Action.EVALUATE, project_id)
     candidate = version_of(session, project_id, candidate_version_id)
     baseline = (
@@ -61,7 +65,7 @@ def start_evaluation(
         data=str(settings.snapshots / snapshot.folder),
         models=(_spec(baseline), _spec(candidate)),
         split=str(split),
-        decoding=decoding or contract.Decoding(),
+        decoding=_decoding(decoding or {}),
         limit=limit,
         threads=settings.trainer_threads,
     )
@@ -163,6 +167,13 @@ def _split_rows(snapshot: Snapshot, split: Split) -> Any:
         .join(RecordRevision, col(RecordRevision.id) == SnapshotRow.revision_id)
         .where(SnapshotRow.snapshot_id == snapshot.id, SnapshotRow.split == split)
     )
+
+
+def _decoding(values: Mapping[str, Any]) -> contract.Decoding:
+    try:
+        return contract.Decoding(**values)
+    except (contract.ConfigError, TypeError) as error:
+        raise InvalidInput(f"The answers cannot be made like this: {error}") from error
 
 
 def _spec(version: ModelVersion) -> contract.ModelSpec:

@@ -49,6 +49,11 @@ def gate_of(project: Project) -> Gate:
     return Gate.from_json(project.settings.get("gate"))
 
 
+def gate_of_project(session: Session, project_id: int) -> Gate:
+    """The gate of the project with this id."""
+    return gate_of(session.get_one(Project, project_id))
+
+
 def standing(session: Session, *, project_id: int, version_id: int) -> Standing:
     """Hold a version against the project's gate. Raises NotFound, and NotReady where there is nothing to compare with."""
     candidate = version_of(session, project_id, version_id)
@@ -60,7 +65,7 @@ def standing(session: Session, *, project_id: int, version_id: int) -> Standing:
         rows=_rows(session, evaluation) if evaluation else (),
         seen_in_training=_seen_in_training(session, candidate, evaluation) if evaluation else 0,
     )
-    gate = gate_of(session.get_one(Project, project_id))
+    gate = gate_of_project(session, project_id)
     return Standing(
         candidate_id=version_id,
         baseline_id=baseline.id or 0,

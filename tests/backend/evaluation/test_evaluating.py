@@ -70,7 +70,7 @@ def leave(settings: Settings, job: Job, scene: Scene, lines: list[dict[str, Any]
 def test_an_evaluation_is_a_job_whose_config_the_trainer_can_read(database: Database, settings: Settings) -> None:
     with database.writing() as session:
         scene = a_scene(session)
-        evaluation = start(session, settings, scene, decoding=contract.Decoding(temperature=0.7, seed=5))
+        evaluation = start(session, settings, scene, decoding={"temperature": 0.7, "seed": 5})
     with database.reading() as session:
         job = session.get_one(Job, evaluation.job_id)
         assert job.kind is JobKind.EVALUATE
@@ -122,6 +122,8 @@ def test_what_cannot_be_compared_is_refused_in_words(sqlite: Database, settings:
             start(session, settings, scene, base_version_id=scene.candidate.id)
         with pytest.raises(NotReady, match="validation"):
             start(session, settings, scene, split=Split.VALIDATION)
+        with pytest.raises(InvalidInput, match="temperature"):
+            start(session, settings, scene, decoding={"temperature": -1})
         with pytest.raises(InvalidInput, match="no run"):
             start(session, settings, scene, candidate_version_id=scene.base.id, base_version_id=scene.candidate.id)
 

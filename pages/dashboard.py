@@ -1,0 +1,131 @@
+"""Dashboard: how far the loop has come, who did what, the runs, the current version with its evidence, what people say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from backend.evaluation import activity
+from backend.vocabulary import Action
+from pages.components.charts import bars, funnel, lines, show_chart, show_table
+from pages.components.checklist import show_checks, show_verdict
+from pages.components.links import link_to
+from pages.components.notices import guarded, plain
+from pages.components.visit import Visit, require
+
+WORDS = {"decisions": "Rulings", "edits": "Edits", "answers": "Ratings and comparisons"}
+
+
+def main() -> None:
+    """The whole page."""
+    visit = require(Action.VIEW_DASHBOARD)
+    st.title("Dashboard")
+    days = st.segmented_control(
+        "Days shown", [7, 30, 90], default=30, key="dashboard_days", format_func=lambda days: f"{days} days"
+    )
+    left, right = st.columns(2)
+    with left, guarded():
+        _funnel(visit)
+    with right, guarded():
+        _current(visit)
+    with guarded():
+        _work(visit, days or activity.DAYS)
+    with guarded():
+        _runs(visit)
+    left, right = st.columns(2)
+    with left, guarded():
+        _feedback(visit, days or activity.DAYS)
+    with right, guarded():
+        _agreement(visit)
+
+
+def _read(visit: Visit, query: Any, **given: Any) -> Any:
+    with visit.reading() as session:
+        return query(session, project_id=visit.project_id, **given)
+
+
+def _funnel(visit: Visit) -> None:
+    st.subheader("From imported to learned")
+    frame = _read(visit, activity.funnel)
+    if not frame["records"].iloc[0]:
+        st.info(
+            "No records yet. Import conversations, and their way to the model is counted here.", icon=":material/upload_file:"
+        )
+        link_to("imports", "Import", icon="upload_file")
+        return
+    show_chart(funnel(frame, step="step", count="records"), frame, key="funnel")
+
+
+def _current(visit: Visit) -> None:
+    st.subheader("Current version")
+    now = _read(visit, activity.current)
+    if now is None:
+        st.info("No version is current yet. A candidate that passes the gate can be promoted.", icon=":material/verified:")
+        link_to("promotion", "Promote", icon="verified")
+        return
+    st.markdown(f"**{plain(now.name)}**, {plain(now.decision)} on {now.at:%d %b %Y} by {plain(now.by)}")
+    if now.reason:
+        st.text(now.reason)
+    if now.evidence.get("checks"):
+        against = f"It was compared with {now.evidence['baseline']}."
+        show_verdict(now.evidence["verdict"], against + (" The lead overrode the gate." if now.overridden else ""))
+        with st.expander("Its evidence as it stood", icon=":material/checklist:"):
+            show_checks(now.evidence["checks"])
+    link_to("promotion", "Candidates and decisions", icon="verified")
+
+
+def _work(visit: Visit, days: int) -> None:
+    st.subheader("Throughput")
+    frame = _read(visit, activity.work, days=days)
+    if frame.empty:
+        st.info(f"Nobody ruled, edited or rated in the last {days} days.", icon=":material/group:")
+        link_to("members", "Invite people", icon="group")
+        return
+    left, right = st.columns(2)
+    with left:
+        daily = activity.by_day(frame)
+        st.caption("By day (UTC)")
+        show_chart(bars(daily, x="day", y=activity.WORK, names=WORDS), daily.rename(columns=WORDS), key="throughput-days")
+    with right:
+        people = activity.by_person(frame)
+        st.caption("By person")
+        chart = bars(people.head(15), x="person", y=activity.WORK, names=WORDS)
+        show_chart(chart, people.rename(columns=WORDS), key="throughput-people")
+
+
+def _runs(visit: Visit) -> None:
+    st.subheader("Training runs")
+    frame = _read(visit, activity.runs)
+    if frame.empty:
+        st.info("No run yet. Freeze a snapshot of approved records, then train on it.", icon=":material/model_training:")
+        link_to("snapshots", "Freeze a snapshot", icon="photo_camera")
+        return
+    show_table(frame, key="runs", columns={"validation loss": st.column_config.NumberColumn(format="%.3f")})
+
+
+def _feedback(visit: Visit, days: int) -> None:
+    st.subheader("What people say about answers")
+    frame: pd.DataFrame = _read(visit, activity.feedback, days=days)
+    if frame.empty:
+        st.info(f"No feedback in the last {days} days. It comes from the chat.", icon=":material/thumbs_up_down:")
+        link_to("chat", "Open the chat", icon="chat")
+        return
+    chart = bars(frame, x="day", y=["up", "down"], stacked=False, names={"up": "Thumbs up", "down": "Thumbs down"})
+    show_chart(chart, frame, key="feedback-days")
+    link_to("feedback", "Read it", icon="thumbs_up_down")
+
+
+def _agreement(visit: Visit) -> None:
+    st.subheader("How often raters agree")
+    frame: pd.DataFrame = _read(visit, activity.agreement)
+    if frame.empty:
+        st.info("It shows once two raters compared the same answers.", icon=":material/balance:")
+        link_to("results", "Set up a comparison", icon="balance")
+        return
+    st.caption("Share of pairs of raters who named the same winner of a comparison, by week")
+    show_chart(lines(frame, x="week", y=["agreed"]), frame, key="agreement-weeks")
+
+
+main()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+from sqlmodel import select
+
+from backend.runtime import Runtime
+from backend.store.models import Promotion
+from backend.store.records import Project
+from backend.vocabulary import PromotionKind, Role
+from tests.backend.evaluation.scene import Scene, a_scene, compared, evaluated, serve
+from tests.factories import a_person, a_project
+from tests.pages.desk import opened, words
+
+
+@pytest.fixture
+def scene(house: Runtime) -> Scene:
+    with house.database.writing() as session:
+        made = a_scene(session)
+        serve(house.settings.models, made.candidate, made.base)
+        session.commit()
+    return made
+
+
+def decisions(house: Runtime) -> list[Promotion]:
+    with house.database.reading() as session:
+        return list(session.exec(select(Promotion)))
+
+
+def test_a_lead_promotes_and_rolls_back(house: Runtime, scene: Scene) -> None:
+    with house.database.writing() as session:
+        compared(session, scene, evaluated(session, scene))
+        session.commit()
+    page = opened(house, scene.lead, "promotion")
+    assert not page.exception
+    assert "The gate is passed" in words(page).replace("\\", "")
+    page.text_area(key=f"reason_{scene.candidate.id}").input("It answers the test questions.")
+    page.button(key=f"FormSubmitter:decide_{scene.candidate.id}-Promote").click().run()
+    assert [one.kind for one in decisions(house)] == [PromotionKind.PROMOTED]
+    assert "Version 1** is current" in words(page)
+    page.text_area(key="roll_back_reason").input("It became rude.")
+    page.button(key="FormSubmitter:roll_back-Roll back now").click().run()
+    assert [one.kind for one in decisions(house)] == [PromotionKind.PROMOTED, PromotionKind.ROLLED_BACK]
+    with house.database.reading() as session:
+        assert session.get_one(Project, scene.project_id).current_version_id == scene.base.id
+
+
+def test_without_evidence_the_page_says_what_to_do_and_promotes_only_against_the_gate(house: Runtime, scene: Scene) -> None:
+    page = opened(house, scene.lead, "promotion")
+    assert "not enough evidence" in words(page)
+    assert "20 more judgements" in words(page)
+    against = f"FormSubmitter:decide_{scene.candidate.id}-Promote against the gate"
+    page.button(key=against).click().run()
+    assert "10 characters" in words(page)
+    assert decisions(house) == []
+    page.text_area(key=f"reason_{scene.candidate.id}").input("The fair opens tomorrow.")
+    page.button(key=against).click().run()
+    assert [one.overridden for one in decisions(house)] == [True]
+
+
+def test_a_lead_refuses_a_candidate(house: Runtime, scene: Scene) -> None:
+    page = opened(house, scene.lead, "promotion")
+    page.text_area(key=f"reason_{scene.candidate.id}").input("It invents prices.")
+    page.button(key=f"FormSubmitter:decide_{scene.candidate.id}-Refuse this candidate").click().run()
+    assert [one.kind for one in decisions(house)] == [PromotionKind.REFUSED]
+
+
+def test_a_lead_sets_the_gate(house: Runtime, scene: Scene) -> None:
+    page = opened(house, scene.lead, "promotion")
+    page.number_input(key="gate_n").set_value(5)
+    page.multiselect(key="gate_measures").unselect("loss")
+    page.button(key="FormSubmitter:gate-Save the gate").click().run()
+    assert not page.exception
+    with house.database.reading() as session:
+        gate = session.get_one(Project, scene.project_id).settings["gate"]
+    assert gate["minimum_comparisons"] == 5
+    assert set(gate["metric_worse"]) == {"exact_match", "rouge_l", "bleu"}
+
+
+def test_a_project_without_versions_is_told_the_way(house: Runtime) -> None:
+    with house.database.writing() as session:
+        lead = a_person(session, "l@x.y", project=a_project(session, "empty"), role=Role.LEAD)
+        session.commit()
+    page = opened(house, lead, "promotion")
+    assert not page.exception
+    assert "No candidate waits" in words(page)
