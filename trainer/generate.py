@@ -50,8 +50,8 @@ def generate(loaded: Loaded, prompts: Sequence[Sequence[Message]], decoding: Dec
 
 
 def prompt_limit(loaded: Loaded, decoding: Decoding) -> int:
-    """How many tokens a prompt may have so that the answer still fits the model's context."""
-    return max(16, loaded.context - decoding.max_new_tokens)
+    """How many tokens a prompt may have: what the answer leaves of the model's context, but at least half of it."""
+    return max(loaded.context // 2, loaded.context - decoding.max_new_tokens)
 
 
 @torch.inference_mode()
@@ -62,13 +62,13 @@ def _generate_batch(loaded: Loaded, prompts: list[tuple[int, ...]], numbers: lis
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=loaded.device)
     generators = [_generator(decoding, number) for number in numbers]
     produced: list[list[int]] = [[] for _ in prompts]
-    open_rows = set(range(len(prompts)))
+    open_rows, limit = set(range(len(prompts))), min(decoding.max_new_tokens, loaded.context - width)
     steps = _Steps(loaded, torch.tensor(rows, device=loaded.device), mask)
     while True:
         choice = _choose(steps.logits, decoding, generators)
         for row in tuple(open_rows):
             produced[row].append(choice[row])
-            if choice[row] in loaded.format.stop_ids or len(produced[row]) == decoding.max_new_tokens:
+            if choice[row] in loaded.format.stop_ids or len(produced[row]) == limit:
                 open_rows.discard(row)
         if not open_rows:
             return produced
@@ -85,7 +85,8 @@ def stream(
     steps = _Steps(loaded, torch.tensor([tokens], device=loaded.device), None)
     generators, told, complete = [_generator(decoding, 0)], "", False
     produced: list[int] = []
-    while len(produced) < decoding.max_new_tokens and not stop():
+    limit = min(decoding.max_new_tokens, loaded.context - len(tokens))
+    while len(produced) < limit and not stop():
         if produced:
             steps.feed(produced[-1:])
         produced.extend(_choose(steps.logits, decoding, generators))
