@@ -10,9 +10,9 @@ import structlog
 
 def configure(log_format: str) -> None:
     """Set up structlog: 'json' for machines, anything else for people."""
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    )
+    # the plain traceback: the default one prints local variables, and those hold passwords and texts
+    people = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer() if log_format == "json" else people
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

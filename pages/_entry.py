@@ -15,6 +15,9 @@ from pages.components.visit import PROJECT_KEY, Visit, look
 
 HERE = Path(__file__).parent
 
+# The accent carries white text on buttons; as text on the dark page it would be too dim.
+DARK = """<style>[data-testid="stTab"][aria-selected="true"]{color:#e3b448 !important}</style>"""
+
 # file, title, icon, what one must be allowed to do to see it (None: everybody signed in)
 PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
     "": [
@@ -57,6 +60,8 @@ def main() -> None:
     """Draw the frame and run the chosen page."""
     st.set_page_config(page_title="Touchstone", page_icon=MARK, layout="wide")
     st.logo(WORDMARK, icon_image=MARK, size="large")
+    if st.context.theme.type == "dark":
+        st.html(DARK)
     visit = look()
     if visit is None:
         page = st.navigation([st.Page(HERE / "signed_out.py", title="Sign in", url_path="signed-out")], position="hidden")

@@ -7,6 +7,8 @@ e-mail address that the provider says is verified, else by an open invitation to
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,7 +83,6 @@ class SingleSignOn:
     async def _identity(self, request: Request, remembered: dict[str, Any]) -> Identity:
         from authlib.integrations.base_client import OAuthError
         from authlib.oauth2.rfc6749 import OAuth2Error
-        from httpx import HTTPError
         from joserfc.errors import JoseError
 
         client = await self._client()
@@ -93,7 +94,7 @@ class SingleSignOn:
             raise NotSignedIn(
                 "The sign-on service's answer could not be trusted, or you declined. Please start again."
             ) from None
-        except HTTPError as error:
+        except _transport_errors() as error:
             raise ServiceUnavailable("The sign-on service did not answer. Please try again later.") from error
         claims = token.get("userinfo")
         if not claims or not claims.get("sub"):
@@ -134,13 +135,17 @@ class SingleSignOn:
         return self._made
 
     async def _check_metadata(self, issuer: str) -> None:
-        from httpx import HTTPError
-
         try:
             metadata = await self._made.load_server_metadata()
-        except (HTTPError, ValueError) as error:
+        except (*_transport_errors(), ValueError) as error:
             raise ServiceUnavailable("The sign-on service did not answer. Please try again later.") from error
         if str(metadata.get("issuer", "")).rstrip("/") != issuer:
             raise ServiceUnavailable("The sign-on service names another issuer than the settings do. Tell an admin.")
         offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
         metadata["id_token_signing_alg_values_supported"] = [name for name in offered if name in ALGORITHMS] or ["RS256"]
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    """What Authlib's HTTP client raises: it prefers httpx2 where that is installed, and takes httpx elsewhere."""
+    found = [name for name in ("httpx", "httpx2") if importlib.util.find_spec(name) is not None]
+    return tuple(importlib.import_module(name).HTTPError for name in found)
