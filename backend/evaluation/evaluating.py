@@ -25,6 +25,7 @@ from backend.evaluation.reports import Answered, read_report, read_responses
 from backend.jobs.outcomes import Outcome
 from backend.jobs.queue import enqueue
 from backend.settings import Settings
+from backend.store import frozen
 from backend.store.base import now
 from backend.store.models import Evaluation, Job, ModelVersion, Response, Run, Snapshot, SnapshotRow
 from backend.store.records import Project, Record, RecordRevision
@@ -61,8 +62,10 @@ def start_evaluation(
     snapshot = _snapshot(session, project_id, candidate, snapshot_id)
     if not session.exec(_split_rows(snapshot, split).limit(1)).first():
         raise NotReady(f"Snapshot {snapshot.number} has no {split} rows. Choose another split, or freeze a larger snapshot.")
+    data = settings.snapshots / snapshot.folder
+    frozen.verify(data, snapshot.manifest)
     config = contract.EvaluateConfig(
-        data=str(settings.snapshots / snapshot.folder),
+        data=str(data),
         models=(_spec(baseline), _spec(candidate)),
         split=str(split),
         decoding=_decoding(decoding or {}),
@@ -145,7 +148,9 @@ def baseline_of(session: Session, project_id: int, candidate: ModelVersion) -> M
     found = list(session.exec(bases.order_by(col(ModelVersion.number))))
     if not found:
         raise NotReady("This project has no base model to compare with yet. Train a first model, which brings its base along.")
-    return next((base for base in found if base.base_model == candidate.base_model), found[0])
+    run = session.get(Run, candidate.run_id) if candidate.run_id else None
+    made_from = run.config.get("base_model") if run else None
+    return next((base for base in found if base.base_model == made_from), found[0])
 
 
 def _snapshot(session: Session, project_id: int, candidate: ModelVersion, snapshot_id: int | None) -> Snapshot:

@@ -1,15 +1,12 @@
 """The command `train`: queues a run, and with `--wait` stays until it has ended.
 
-`--wait` gives a running worker three seconds to take the job; if none does, it runs the job here, in this process's
-worker. Stopping the command leaves the run alive: the next worker adopts it.
+How `--wait` waits is told in `backend.jobs.waiting`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +15,11 @@ from sqlmodel import Session, col, select
 from backend.access.actors import SYSTEM
 from backend.access.queries import project_id_of
 from backend.errors import InvalidInput, NotFound, TouchstoneError
-from backend.jobs import queue
-from backend.jobs.launcher import LocalLauncher
-from backend.jobs.worker import Worker
+from backend.jobs.waiting import wait
 from backend.runtime import Runtime
-from backend.store.models import Job, ModelVersion, Run, Snapshot
+from backend.store.models import ModelVersion, Run, Snapshot
 from backend.training import launching, recipes
-from backend.vocabulary import FINISHED_JOBS, JobKind, JobStatus
-
-PATIENCE = 3.0
-"""Seconds that running workers have to take the job."""
+from backend.vocabulary import JobKind, JobStatus
 
 
 def register(subparsers: Any) -> None:
@@ -58,51 +50,15 @@ def _train(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
     folder = str(house.settings.runs / run.folder)
     if not arguments.wait:
         return {"run": run.number, "job": run.job_id, "status": JobStatus.QUEUED.value, "folder": folder}
-    job = wait(house, run.job_id or 0)
+    job = wait(
+        database=house.database, settings=house.settings, job_id=run.job_id or 0, collectors={JobKind.TRAIN: launching.collect}
+    )
     if job.status is not JobStatus.SUCCEEDED:
         raise TouchstoneError(f"Run {run.number} ended as {job.status.value}. {job.error} Its log: {folder}/log.txt")
     with house.database.reading() as session:
         version = session.exec(select(ModelVersion).where(ModelVersion.run_id == run.id)).one()
         result = session.get_one(Run, run.id).result
     return {"run": run.number, "status": job.status.value, "version": version.served_as, "result": result, "folder": folder}
-
-
-def wait(house: Runtime, job_id: int) -> Job:
-    """The job, once it has ended. Progress goes to standard error."""
-    started, worker, told = time.monotonic(), None, ""
-    try:
-        while True:
-            with house.database.reading() as session:
-                job = queue.get(session, job_id)
-            if (line := _line(job)) != told:
-                told = line
-                print(line, file=sys.stderr, flush=True)
-            if job.status in FINISHED_JOBS:
-                return job
-            if worker is None and job.status is JobStatus.QUEUED and time.monotonic() - started > PATIENCE:
-                print("No worker took the job; it runs here.", file=sys.stderr, flush=True)
-                worker = _own_worker(house)
-            if worker is not None:
-                worker.step(only=job_id)
-            time.sleep(0.5)
-    finally:
-        if worker is not None:
-            worker.leave()
-            worker.run()
-
-
-def _own_worker(house: Runtime) -> Worker:
-    return Worker(
-        database=house.database,
-        settings=house.settings,
-        launcher=LocalLauncher(house.settings),
-        collectors={JobKind.TRAIN: launching.collect},
-    )
-
-
-def _line(job: Job) -> str:
-    done, total = job.progress.get("step"), job.progress.get("total_steps")
-    return f"{job.status.value}" + (f", step {done} of {total}" if total else "")
 
 
 def _recipe_file(path: Path | None) -> dict[str, Any]:

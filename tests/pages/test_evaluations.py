@@ -10,7 +10,7 @@ from backend.access.sessions import COOKIE, open_session
 from backend.runtime import Runtime
 from backend.store.models import Evaluation, Job, Response
 from backend.vocabulary import JobKind, JobStatus, Role
-from tests.backend.evaluation.scene import Scene, a_scene, evaluated
+from tests.backend.evaluation.scene import Scene, a_scene, evaluated, write_folder
 from tests.factories import a_person, a_project
 from tests.pages.desk import opened, words
 
@@ -19,6 +19,7 @@ from tests.pages.desk import opened, words
 def scene(house: Runtime) -> Scene:
     with house.database.writing() as session:
         made = a_scene(session)
+        write_folder(house.settings.snapshots, made.snapshot)
         session.commit()
     return made
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
+from backend.store import frozen
 from backend.store.base import now
 from backend.store.models import Evaluation, ModelVersion, Response, Run, Snapshot, SnapshotRow
 from backend.store.records import Approval, Project, Record, RecordRevision
@@ -52,7 +53,9 @@ def a_scene(session: Session, *, slug: str = "shop", tested: int = 12) -> Scene:
         )
         for n in range(4 + tested)
     ]
-    snapshot = Snapshot(project_id=project.id or 0, number=1, content_hash="0" * 64, folder=f"{slug}-0001")
+    snapshot = Snapshot(
+        project_id=project.id or 0, number=1, content_hash="0" * 64, folder=f"{slug}-0001", manifest={"files": {}}
+    )
     session.add(snapshot)
     session.flush()
     for position, record in enumerate(records):
@@ -110,6 +113,11 @@ def a_trained_version(
     session.add(version)
     session.flush()
     return run, version
+
+
+def write_folder(snapshots: Path, snapshot: Snapshot) -> None:
+    (snapshots / snapshot.folder).mkdir(parents=True, exist_ok=True)
+    (snapshots / snapshot.folder / frozen.MANIFEST).write_bytes(frozen.manifest_bytes(snapshot.manifest))
 
 
 def serve(models: Path, *versions: ModelVersion) -> None:

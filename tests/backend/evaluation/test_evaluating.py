@@ -16,7 +16,7 @@ from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.models import Evaluation, Job, Response
 from backend.vocabulary import JobKind, JobStatus, Role, Split
-from tests.backend.evaluation.scene import Scene, a_scene, a_trained_version
+from tests.backend.evaluation.scene import Scene, a_scene, a_trained_version, write_folder
 from tests.factories import a_person
 from trainer import contract
 
@@ -27,6 +27,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def start(session: Session, settings: Settings, scene: Scene, actor: Actor | None = None, **extra: Any) -> Evaluation:
+    write_folder(settings.snapshots, scene.snapshot)
     return evaluating.start_evaluation(
         session=session,
         actor=actor or scene.lead,
@@ -126,6 +127,19 @@ def test_what_cannot_be_compared_is_refused_in_words(sqlite: Database, settings:
             start(session, settings, scene, decoding={"temperature": -1})
         with pytest.raises(InvalidInput, match="no run"):
             start(session, settings, scene, candidate_version_id=scene.base.id, base_version_id=scene.candidate.id)
+
+
+def test_a_snapshot_that_was_changed_on_disk_is_not_evaluated_on(sqlite: Database, settings: Settings) -> None:
+    with sqlite.writing() as session:
+        scene = a_scene(session)
+        with pytest.raises(IntegrityViolated, match="not what was frozen"):
+            evaluating.start_evaluation(
+                session=session,
+                actor=scene.lead,
+                settings=settings,
+                project_id=scene.project_id,
+                candidate_version_id=scene.candidate.id or 0,
+            )
 
 
 def test_responses_are_stored_once_with_version_seed_and_slices(database: Database, settings: Settings) -> None:
