@@ -64,7 +64,7 @@ def restore(
     rulings.check_newest(session, record, based_on, messages)
     if older.content_hash == record.content_hash:
         raise InvalidInput("The newest text is the same as that revision, so there is nothing to restore.")
-    revision = rulings.add_revision(session, actor, record, messages, f"Revision {number} restored: {why}")
+    revision = rulings.follow(session, actor, record, messages, f"Revision {number} restored: {why}")
     audit.record(
         session,
         actor,

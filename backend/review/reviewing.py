@@ -130,7 +130,7 @@ def edit(
     text = checked_edit(messages_from_json(hold.revision.messages), messages, most_chars=most_chars)
     why = checked_reason(reason, "a reason for the edit")
     before = hold.standing(Act.EDITED, lease)
-    revision = rulings.add_revision(session, actor, hold.record, text, why)
+    revision = rulings.follow(session, actor, hold.record, text, why)
     _note(session, actor, "record_edited", hold.record, revision=revision.number, reason=why)
     done = [hold.done(Act.EDITED, lease, before)]
     if then_approve:
@@ -183,7 +183,7 @@ def _take_back(session: Session, actor: Actor, record: Record, done: Done) -> No
     why = f"Undone: {done.act.value}"
     if done.act is Act.EDITED:
         before = rulings.revision_of(session, record, done.head_before)
-        rulings.add_revision(session, actor, record, messages_from_json(before.messages), why)
+        rulings.follow(session, actor, record, messages_from_json(before.messages), why)
     elif done.act in (Act.APPROVED, Act.REJECTED):
         rulings.withdraw_living(session, actor, record, why)
     elif done.act is Act.FLAGGED:

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
-from backend.conversations import ASSISTANT, USER, Message, content_hash, messages_from_json
+from backend.conversations import Message, messages_from_json
 from backend.errors import Conflict, Forbidden, NotFound, StaleRevision
 from backend.review.revisions import as_text
 from backend.store.base import now
-from backend.store.findings import refresh_findings, with_open_personal_data
+from backend.store.findings import with_open_personal_data
 from backend.store.records import Approval, Record, RecordComment, RecordRevision
+from backend.store.revisions import add_revision
 from backend.vocabulary import Decision, RecordStatus
 
 SUPERSEDED = "Superseded by a later ruling"
@@ -107,27 +108,10 @@ def withdraw_living(session: Session, actor: Actor, record: Record, reason: str)
     return list(living)
 
 
-def add_revision(session: Session, actor: Actor, record: Record, messages: Sequence[Message], reason: str) -> RecordRevision:
-    """Follow the newest revision with `messages`; the record waits for a ruling again, its findings are looked for anew."""
-    revision = RecordRevision(
-        record_id=record.id or 0,
-        number=record.head + 1,
-        messages=[message.to_json() for message in messages],
-        content_hash=content_hash(messages),
-        based_on=record.head,
-        reason=reason,
-        author_id=actor.account_id,
-    )
-    session.add(revision)
-    record.head = revision.number
-    record.content_hash = revision.content_hash
-    record.prompt = next((m.content for m in reversed(messages) if m.role == USER), "")
-    record.answer = next((m.content for m in reversed(messages) if m.role == ASSISTANT), "")
+def follow(session: Session, actor: Actor, record: Record, messages: Sequence[Message], reason: str) -> RecordRevision:
+    """Put `messages` after the newest revision; the record waits for a ruling again."""
     record.status = RecordStatus.PENDING
-    session.add(record)
-    session.flush()
-    refresh_findings(session, record, revision)
-    return revision
+    return add_revision(session, record, messages, reason=reason, author_id=actor.account_id)
 
 
 def flag(session: Session, actor: Actor, record: Record, comment: str) -> None:

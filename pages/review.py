@@ -1,0 +1,118 @@
+"""Review records: one at a time, each with everything known about it, decided by key or by mouse."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backend.review.leases import Lease
+from backend.review.queries import RecordDetail, queue_counts, record_detail, record_of
+from backend.vocabulary import Action
+from pages.components import reviewdesk as desk
+from pages.components.conversation import show_conversation
+from pages.components.links import link_to
+from pages.components.notices import guarded
+from pages.components.record_card import show_heading, show_more, show_text
+from pages.components.review_actions import show_actions, show_undo
+from pages.components.review_forms import show_edit_form, show_record_collision
+from pages.components.visit import Visit, require
+
+
+def main() -> None:
+    """The whole page."""
+    visit = require(Action.REVIEW)
+    st.title("Review records")
+    hand = desk.hand_of(visit)
+    if (wanted := st.session_state.pop("review_record", None)) is not None:
+        desk.take_up(visit, hand, wanted)
+    show_counts(visit, hand)
+    lease = desk.fill(visit, hand)
+    if lease is None:
+        show_nothing_left(visit, hand)
+        return
+    with visit.reading() as session:
+        detail = record_of(session, visit.actor, visit.project_id, lease)
+    left, right = st.columns([5, 2], gap="large")
+    with left:
+        show_record(visit, hand, lease, detail)
+    with right:
+        show_actions(visit, hand, lease, detail)
+    keep_alive(visit, hand)
+
+
+def show_counts(visit: Visit, hand: desk.Hand) -> None:
+    """How much waits and what was done, and the choice of what to work on."""
+    with visit.reading() as session:
+        counts = queue_counts(session, visit.actor, visit.project_id)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.badge(f"{counts.waiting:,} waiting", icon=":material/hourglass_empty:", color="gray")
+        if counts.flagged:
+            st.badge(f"{counts.flagged:,} of them flagged", icon=":material/flag:", color="orange")
+        st.badge(f"{counts.yours_today:,} decided by you today", icon=":material/done_all:", color="green")
+        st.toggle(
+            "Repeated records only", key="review_duplicates", on_change=desk.narrow, args=(visit, hand, "review_duplicates")
+        )
+
+
+def show_nothing_left(visit: Visit, hand: desk.Hand) -> None:
+    """What to do when nothing waits."""
+    if hand.only is not None:
+        st.info("No repeated record waits. Switch the filter off to go on with the others.", icon=":material/content_copy:")
+    else:
+        st.success("Nothing is left for you to review. Well done!", icon=":material/done_all:")
+        st.text("New imports, chat feedback and flagged records come here by themselves. Look at the FAQs meanwhile,")
+        st.text("or let a lead freeze what is approved into a snapshot and train on it.")
+    link_to("records", "Look at all records", icon="table_rows")
+    link_to("faqs", "Look at the FAQs", icon="quiz")
+    link_to("imports", "Import more", icon="upload_file")
+    link_to("snapshots", "Freeze a snapshot", icon="photo_camera")
+    show_undo(visit, hand)
+
+
+def show_record(visit: Visit, hand: desk.Hand, lease: Lease, detail: RecordDetail) -> None:
+    """The record, or the two texts of it."""
+    show_heading(detail)
+    if hand.collision is not None and hand.collision.record_id == detail.id:
+        show_record_collision(hand, hand.collision)
+        return
+    if hand.mode == "edit":
+        show_edit_form(visit, hand, lease, detail)
+    elif detail.alike:
+        mine, other = st.columns(2)
+        with mine:
+            st.caption("This record")
+            show_text(detail, key="review-text")
+        with other:
+            show_other(visit, detail)
+    else:
+        show_text(detail, key="review-text")
+    show_more(detail, key="review")
+
+
+def show_other(visit: Visit, detail: RecordDetail) -> None:
+    """A record that this one repeats, beside it."""
+    other_id = st.selectbox(
+        "Is like record", detail.alike, key=f"alike-{detail.id}", label_visibility="collapsed",
+        format_func=lambda other: f"Is like record {other}",
+    )  # fmt: skip
+    with guarded(), visit.reading() as session:
+        other = record_detail(session, visit.actor, visit.project_id, other_id)
+        st.caption(f"It is {other.status.value}")
+        show_conversation(other.messages, key="review-other")
+
+
+def keep_alive(visit: Visit, hand: desk.Hand) -> None:
+    """Hold on to the record while the page is open."""
+
+    @st.fragment(run_every=max(5, visit.settings.lease_seconds // 3))
+    def heartbeat() -> None:
+        if not desk.beat(visit, hand):
+            st.warning(
+                "This record was given to somebody else, or taken up in another window. What you typed is kept; "
+                "press any decision to go on with the next record.",
+                icon=":material/lock_clock:",
+            )
+
+    heartbeat()
+
+
+main()
