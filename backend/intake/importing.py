@@ -9,6 +9,8 @@ Not promised: that one row is the same as the one that another import brought un
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,17 @@ def import_file(
     session.commit()
     tell(1.0, "Done")
     return summary
+
+
+def import_records(
+    *, session: Session, actor: Actor, settings: Settings, project_id: int, name: str, rows: Sequence[Any]
+) -> dict[str, Any]:
+    """Take rows that came over HTTP, in any of the shapes, as if they were a JSON file; returns the summary as JSON."""
+    content = json.dumps(list(rows), ensure_ascii=False).encode("utf-8", errors="replace")
+    summary = import_file(
+        session=session, actor=actor, project_id=project_id, name=f"{name}.json", content=content, settings=settings
+    )
+    return summary.to_json()
 
 
 def authorise(actor: Actor, project_id: int, options: Options) -> None:

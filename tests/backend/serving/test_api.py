@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from backend.access.tokening import create_token
+from backend.intake.importing import import_records
 from backend.runtime import Runtime
 from backend.serving.api import Api
 from backend.serving.openapi import document
@@ -104,6 +105,18 @@ def test_records_go_to_the_import_use_case_for_leads_only(client: Client) -> Non
     assert client.post("/api/records", body, "rater").status_code == 403
     assert client.post("/api/records", body, "lead").json() == {"imported": 1}
     assert client.imported[0]["rows"] == body["records"]
+
+
+def test_imported_records_are_stored_and_the_same_ones_are_not_doubled(client: Client, house: Runtime) -> None:
+    api = Api(house.settings, house.database, import_records)
+    body = {"project": "shop", "name": "Zendesk", "records": [{"prompt": "q", "response": "a"}, {"prompt": "only a question"}]}
+    with TestClient(Starlette(routes=api.routes())) as http:
+        headers = {"Authorization": f"Bearer {client.tokens['lead']}"}
+        first, second = (http.post("/api/records", json=body, headers=headers) for _ in range(2))
+    assert (first.status_code, first.json()["imported"], first.json()["rejected"]) == (201, 1, 1)
+    assert second.status_code == 409
+    with house.database.reading() as session:
+        assert [record.prompt for record in session.exec(select(Record))] == ["q"]
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/feedback", "/api/records"])
