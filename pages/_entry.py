@@ -75,7 +75,7 @@ def main() -> None:
         ]
         for section, entries in PAGES.items()
     }
-    page = st.navigation({section: pages for section, pages in sections.items() if pages})
+    page = st.navigation({section: pages for section, pages in sections.items() if pages}, expanded=True)
     _switcher(visit)
     show_notices()
     page.run()
