@@ -135,9 +135,10 @@ class SingleSignOn:
         return self._made
 
     async def _check_metadata(self, issuer: str) -> None:
+        unreadable: tuple[type[Exception], ...] = (*_transport_errors(), ValueError)
         try:
             metadata = await self._made.load_server_metadata()
-        except (*_transport_errors(), ValueError) as error:
+        except unreadable as error:
             raise ServiceUnavailable("The sign-on service did not answer. Please try again later.") from error
         if str(metadata.get("issuer", "")).rstrip("/") != issuer:
             raise ServiceUnavailable("The sign-on service names another issuer than the settings do. Tell an admin.")
