@@ -74,6 +74,21 @@ def lines(frame: pd.DataFrame, *, x: str, y: Sequence[str], names: Mapping[str, 
     return _framed(figure)
 
 
+def curves(frame: pd.DataFrame, *, x: str, y: Sequence[str], names: Mapping[str, str] | None = None) -> Any:
+    """One thin line a column of `y`. Where a column has values at some steps only, they are joined and marked."""
+    import plotly.graph_objects as go
+
+    titles = names or {}
+    figure = go.Figure()
+    for column in y:
+        known = frame[[x, column]].dropna()
+        mode = "lines" if len(known) > 60 else "lines+markers"
+        figure.add_scatter(x=known[x], y=known[column], name=label(titles.get(column, column)), mode=mode)
+    figure.update_layout(showlegend=len(y) > 1)
+    figure.update_xaxes(title=x)
+    return _framed(figure, height=260)
+
+
 def funnel(frame: pd.DataFrame, *, step: str, count: str) -> Any:
     """Steps from top to bottom, each with its count and its share of the first."""
     import plotly.graph_objects as go
@@ -89,8 +104,17 @@ def funnel(frame: pd.DataFrame, *, step: str, count: str) -> Any:
     return _framed(figure)
 
 
-def intervals(frame: pd.DataFrame, *, name: str, value: str, low: str, high: str, reference: float | None = None) -> Any:
-    """A forest plot: one row a mark, with its interval and a line at `reference`."""
+def intervals(
+    frame: pd.DataFrame,
+    *,
+    name: str,
+    value: str,
+    low: str,
+    high: str,
+    reference: float | None = None,
+    faded: str | None = None,
+) -> Any:
+    """A forest plot: one row a mark, with its interval and a line at `reference`. `faded` names a column of rows to grey."""
     import plotly.graph_objects as go
 
     figure = go.Figure(
@@ -98,20 +122,70 @@ def intervals(frame: pd.DataFrame, *, name: str, value: str, low: str, high: str
             x=frame[value],
             y=_texts(frame[name]),
             mode="markers",
-            marker={"size": 10},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": frame[high] - frame[value],
-                "arrayminus": frame[value] - frame[low],
-                "thickness": 2,
-            },
+            marker={"size": 10} | ({} if faded is None else {"color": [MUTED if grey else MAIN for grey in frame[faded]]}),
+            error_x=_whiskers(frame, value, low, high) | ({} if faded is None else {"color": MUTED}),
         )
     )
     if reference is not None:
         figure.add_vline(x=reference, line={"dash": "dot", "color": MUTED})
     figure.update_yaxes(autorange="reversed", type="category")
     return _framed(figure, height=max(160, 70 + 36 * len(frame)))
+
+
+def grouped_intervals(frame: pd.DataFrame, *, name: str, group: str, value: str, low: str, high: str) -> Any:
+    """A forest plot with one colour a group: each name's marks stand beneath each other."""
+    import plotly.graph_objects as go
+
+    groups = list(dict.fromkeys(frame[group]))
+    figure = go.Figure()
+    for place, one in enumerate(groups):
+        rows = frame[frame[group] == one]
+        names = list(dict.fromkeys(frame[name]))
+        shift = (place - (len(groups) - 1) / 2) * 0.6 / len(groups)
+        heights = [names.index(row) + shift for row in rows[name]]
+        figure.add_scatter(
+            x=rows[value],
+            y=heights,
+            name=label(one),
+            mode="markers",
+            marker={"size": 10},
+            error_x=_whiskers(rows, value, low, high),
+            customdata=_texts(rows[name]),
+            hovertemplate="%{customdata}: %{x:.2f}<extra>%{fullData.name}</extra>",
+        )
+    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=[label(one) for one in names], autorange="reversed")
+    figure.update_layout(showlegend=True)
+    return _framed(figure, height=max(200, 90 + 26 * len(names) * (len(groups) + 1)))
+
+
+def verdicts(*, wins: int, ties: int, both_bad: int, losses: int) -> Any:
+    """One bar from won to lost, with what lies between."""
+    import plotly.graph_objects as go
+
+    parts = (("Won", wins, GOOD), ("Tied", ties, MUTED), ("Both bad", both_bad, FAINT), ("Lost", losses, POOR))
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=[count],
+                y=[""],
+                name=title,
+                orientation="h",
+                marker={"color": tone},
+                hovertemplate=f"{title}: {count}<extra></extra>",
+            )
+            for title, count, tone in parts
+            if count
+        ]
+    )
+    figure.update_layout(barmode="stack", showlegend=True)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return _framed(figure, height=110)
+
+
+def _whiskers(frame: pd.DataFrame, value: str, low: str, high: str) -> dict[str, Any]:
+    above, below = frame[high] - frame[value], frame[value] - frame[low]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 2}
 
 
 def sankey(nodes: pd.DataFrame, links: pd.DataFrame) -> Any:
