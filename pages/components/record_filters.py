@@ -1,0 +1,122 @@
+"""The filter row of the records page, and the bulk decision over what it finds."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backend.review import queries
+from backend.review.bulk_deciding import BulkResult, bulk_decide, preview
+from backend.review.filters import RecordFilter
+from backend.review.revisions import MOST_REASON
+from backend.vocabulary import FindingKind, RecordStatus
+from pages.components.conversation import FINDING_WORDS
+from pages.components.notices import attempt, tell
+from pages.components.record_card import STATUS
+from pages.components.visit import Visit
+
+DECISIONS = {"approve": "Approve", "reject": "Reject", "flag": "Flag"}
+DONE = {"approve": "approved", "reject": "rejected", "flag": "flagged"}
+
+
+def choose_filter(visit: Visit) -> RecordFilter:
+    """Draw the filters; the values typed and chosen as a filter."""
+    with visit.reading() as session:
+        sources = queries.sources(session, visit.actor, visit.project_id)
+        slices = queries.slice_values(session, visit.actor, visit.project_id)
+    text, status, finding = st.columns([3, 2, 2])
+    words = text.text_input("Search", key="records-text", placeholder="In questions and answers, or a record's number")
+    statuses = status.multiselect(
+        "Status", list(RecordStatus), format_func=lambda found: STATUS[found][0], key="records-status", placeholder="Any"
+    )
+    kind = finding.selectbox(
+        "Finding",
+        [None, *FindingKind],
+        format_func=lambda found: "Any" if found is None else FINDING_WORDS.get(found, found),
+        key="records-finding",
+    )
+    source, key, value, repeats = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
+    source_id = source.selectbox(
+        "Import", [None, *sources], format_func=lambda found: "Any" if found is None else sources[found], key="records-source"
+    )
+    slice_key = key.selectbox("Metadata", ["", *slices], format_func=lambda found: found or "Any", key="records-slice")
+    slice_value = value.selectbox("is", slices.get(slice_key, []), key=f"records-value-{slice_key}", disabled=not slice_key)
+    return RecordFilter(
+        statuses=tuple(statuses),
+        source_id=source_id,
+        slice_key=slice_key if slice_value is not None else "",
+        slice_value=slice_value or "",
+        finding=kind,
+        text=words or "",
+        duplicates_only=repeats.checkbox("Repeated only", key="records-duplicates"),
+        faq_id=_faq_of_link(),
+    )
+
+
+def _faq_of_link() -> int | None:
+    """The FAQ whose citing records a link asked for."""
+    asked = st.query_params.get("faq", "")
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 10):
+        return None
+    st.button(
+        "Only records that cite one FAQ: show all again", icon=":material/close:", on_click=_forget_faq, key="records-faq"
+    )
+    return int(asked)
+
+
+def _forget_faq() -> None:
+    st.query_params.pop("faq", None)
+
+
+def show_bulk(visit: Visit, record_filter: RecordFilter, count: int) -> None:
+    """For leads: one decision on everything that the filter finds, counted before it is made."""
+    with st.expander(f"Decide on all {count:,} records of this list", icon=":material/checklist:"):
+        decision = st.segmented_control(
+            "Decision", list(DECISIONS), format_func=DECISIONS.__getitem__, key="bulk-decision", required=False
+        )
+        if decision is None:
+            st.caption("Choose a decision to see what it would do. Nothing happens before you press the button below.")
+            return
+        with visit.reading() as session:
+            found = preview(
+                session=session,
+                actor=visit.actor,
+                project_id=visit.project_id,
+                record_filter=record_filter,
+                decision=decision,
+            )
+        st.text(foretell(found, decision))
+        st.text_input("Why?", key="bulk-reason", max_chars=MOST_REASON, help="It stands on each of these records.")
+        st.button(
+            f"{DECISIONS[decision]} {found.decided:,} records",
+            type="primary",
+            disabled=not found.decided,
+            key=f"bulk-{decision}-{found.decided}",
+            on_click=attempt,
+            args=(_decide, visit, record_filter, decision, found.decided),
+        )
+
+
+def foretell(found: BulkResult, decision: str) -> str:
+    """What a bulk decision will do, in words."""
+    parts = [f"{found.decided:,} of {found.found:,} will be {DONE[decision]}."]
+    if found.unchanged:
+        parts.append(f"{found.unchanged:,} already are.")
+    if found.personal:
+        parts.append(f"{found.personal:,} hold personal data and stay as they are: mask them first.")
+    return " ".join(parts)
+
+
+def _decide(visit: Visit, record_filter: RecordFilter, decision: str, expected: int) -> None:
+    with visit.writing() as session:
+        done = bulk_decide(
+            session=session,
+            actor=visit.actor,
+            project_id=visit.project_id,
+            record_filter=record_filter,
+            decision=decision,
+            reason=str(st.session_state.get("bulk-reason") or ""),
+            expected=expected,
+        )
+    left = f" {done.personal:,} hold personal data and were left as they are." if done.personal else ""
+    tell("success", f"{done.decided:,} records are {DONE[decision]}.{left}")
+    st.session_state["bulk-reason"] = ""
