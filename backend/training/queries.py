@@ -21,6 +21,7 @@ from backend.store.models import Job, ModelVersion, Run, Snapshot
 from backend.vocabulary import FINISHED_JOBS, Action, JobKind, JobStatus
 from trainer import contract
 
+LOG = contract.LOG
 CHUNK = 4 << 20
 """Bytes of metrics that one look reads at most; a longer file is caught up with over several looks."""
 POINTS = 2000
@@ -56,6 +57,16 @@ class RunCard:
         """From 0 to 1."""
         total = self.progress.get("total_steps") or 0
         return min(1.0, max(0.0, self.progress.get("step", 0) / total)) if total else 0.0
+
+
+def snapshot_choices(session: Session, actor: Actor, project_id: int) -> dict[int, str]:
+    """Snapshots to train on, newest first: id → what to call it."""
+    check(actor, Action.TRAIN, project_id)
+    query = select(Snapshot).where(Snapshot.project_id == project_id).order_by(col(Snapshot.number).desc())
+    return {
+        snapshot.id or 0: f"{snapshot.number}: {snapshot.name} ({snapshot.manifest['counts']['train']} rows to learn from)"
+        for snapshot in session.exec(query)
+    }
 
 
 def runs(session: Session, actor: Actor, project_id: int) -> pd.DataFrame:

@@ -1,0 +1,139 @@
+"""One snapshot: its manifest, its rows, how it differs from another, its files, and whether they are what was frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+import streamlit as st
+
+from backend.datasets import queries
+from backend.datasets.exporting import SHAPES, What, export
+from backend.datasets.freezing import verify
+from backend.vocabulary import Action, Split
+from pages.components.charts import show_table
+from pages.components.notices import guarded, plain
+from pages.components.visit import Visit
+
+SHAPE_NAMES = {
+    "openai": "OpenAI messages (JSONL)",
+    "sharegpt": "ShareGPT (JSONL)",
+    "alpaca": "Alpaca (JSONL)",
+    "csv": "Table (CSV)",
+}
+
+
+def show_snapshot(visit: Visit, snapshot_id: int, names: Mapping[int, str]) -> None:
+    """Everything about one snapshot. `names` are all of the project's, for the comparison."""
+    contents, rows, difference, files = st.tabs(["Contents", "Rows", "Compare", "Files"])
+    with contents, guarded():
+        _contents(visit, snapshot_id)
+    with rows, guarded():
+        with visit.reading() as session:
+            shown = queries.rows_of(session, visit.actor, snapshot_id)
+        st.text(f"The first {len(shown)} rows, as they were frozen.")
+        st.dataframe(shown, hide_index=True, width="stretch")
+    with difference, guarded():
+        _difference(visit, snapshot_id, names)
+    with files, guarded():
+        _files(visit, snapshot_id)
+
+
+def _contents(visit: Visit, snapshot_id: int) -> None:
+    with visit.reading() as session:
+        manifest = queries.get_snapshot(session, visit.actor, snapshot_id).manifest
+    for column, split in zip(st.columns(len(Split)), Split, strict=True):
+        column.metric(split.value.capitalize(), manifest["counts"][split.value], border=True)
+    for reason, entry in manifest["left_out"].items():
+        st.text(f"Left out, {reason}: {entry['count']} records: {', '.join(map(str, entry['records']))}")
+    st.text(f"Equal texts that entered once: {manifest['duplicates']['count']}")
+    rows = [
+        {"metadata": key, "value": value} | {split.value: counts.get(split.value, 0) for split in Split}
+        for key, values in manifest["slices"].items()
+        for value, counts in values.items()
+    ]
+    if rows:
+        show_table(pd.DataFrame(rows), key=f"snapshot-{snapshot_id}-slices")
+    with st.expander("The manifest", icon=":material/description:"):
+        st.json(manifest, expanded=1)
+
+
+def _difference(visit: Visit, snapshot_id: int, names: Mapping[int, str]) -> None:
+    others = [key for key in names if key != snapshot_id]
+    if not others:
+        st.info("Freeze a second snapshot to compare two.", icon=":material/difference:")
+        return
+    other = st.selectbox(
+        "What changed since", others, format_func=lambda key: plain(names[key]), key=f"snapshot_other_{snapshot_id}"
+    )
+    with visit.reading() as session:
+        found = queries.difference(session, visit.actor, other, snapshot_id)
+    if found.is_empty:
+        st.success("The same records, texts and splits.", icon=":material/check_circle:")
+        return
+    kinds = {
+        "Added": found.added,
+        "Removed": found.removed,
+        "Changed text": found.changed,
+        "Moved to another split": found.moved,
+    }
+    for column, (kind, ids) in zip(st.columns(len(kinds)), kinds.items(), strict=True):
+        column.metric(kind, len(ids), border=True)
+    if found.leaked:
+        st.warning(
+            f"{len(found.leaked)} records were test records and are train records now. A model that starts from an earlier one "
+            "should not be judged by both snapshots.",
+            icon=":material/warning:",
+        )
+    table = pd.DataFrame([{"record": record_id, "what": kind} for kind, ids in kinds.items() for record_id in ids])
+    show_table(table, key=f"snapshot-{snapshot_id}-since-{other}")
+
+
+def _files(visit: Visit, snapshot_id: int) -> None:
+    check_help = "Compares the hash of every file with what was frozen."
+    if st.button("Check the files", icon=":material/fact_check:", help=check_help, key=f"snapshot_check_{snapshot_id}"):
+        with guarded(), visit.reading() as session:
+            verify(session=session, actor=visit.actor, settings=visit.settings, snapshot_id=snapshot_id)
+            st.success("Every file is byte for byte what was frozen.", icon=":material/check_circle:")
+    if not visit.may(Action.EXPORT):
+        return
+    st.text("Download; importing the file again gives the same conversations.")
+    with visit.reading() as session:
+        counts = queries.get_snapshot(session, visit.actor, snapshot_id).manifest["counts"]
+    parts = [None, *(part for part in Split if counts[part.value])]
+    split = st.selectbox(
+        "Part",
+        parts,
+        format_func=lambda part: "All" if part is None else part.value.capitalize(),
+        key=f"snapshot_part_{snapshot_id}",
+    )
+    for column, (shape, name) in zip(st.columns(len(SHAPE_NAMES)), SHAPE_NAMES.items(), strict=True):
+        suffix = "csv" if shape == "csv" else "jsonl"
+        column.download_button(
+            name,
+            _content(visit, snapshot_id, shape, split),
+            file_name=f"snapshot-{snapshot_id}{f'-{split.value}' if split else ''}-{shape}.{suffix}",
+            mime="text/csv" if shape == "csv" else "application/jsonl",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+            key=f"download-{snapshot_id}-{shape}-{split}",
+        )
+
+
+def _content(visit: Visit, snapshot_id: int, shape: str, split: Split | None) -> Callable[[], bytes]:
+    """Makes the file when it is asked for, so that only what is taken is built and noted in the audit trail."""
+
+    def content() -> bytes:
+        with visit.writing() as session:
+            return export(
+                session=session,
+                actor=visit.actor,
+                project_id=visit.project_id,
+                what=What.SNAPSHOT,
+                shape=SHAPES[shape],
+                snapshot_id=snapshot_id,
+                split=split,
+            ).content
+
+    return content

@@ -1,0 +1,114 @@
+"""Snapshots: what would be frozen now and what would not, freezing it, and what was frozen before."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from backend.datasets import queries
+from backend.datasets.freezing import freeze
+from backend.datasets.queries import Outlook
+from backend.datasets.splits import Ratios
+from backend.vocabulary import Action
+from pages.components.charts import show_table
+from pages.components.links import link_to
+from pages.components.notices import attempt, plain, tell
+from pages.components.snapshot_view import show_snapshot
+from pages.components.visit import Visit, require
+
+NAMED = 30
+
+
+def main() -> None:
+    """The whole page."""
+    visit = require(Action.SNAPSHOT)
+    st.title("Snapshots")
+    st.write(
+        "A snapshot freezes the approved records for training: split into train, validation and test, and never changed again."
+    )
+    with visit.reading() as session:
+        look = queries.outlook(session, visit.actor, visit.project_id)
+        made = queries.snapshots(session, visit.actor, visit.project_id)
+    st.subheader("What would be frozen now")
+    _outlook(look)
+    if look.ready:
+        _form(visit, look)
+    else:
+        st.info("No approved record can be frozen yet. Approve some first; they appear here at once.", icon=":material/task:")
+        link_to("review", "Review records", icon="rate_review")
+    st.subheader("What was frozen")
+    if made.empty:
+        st.info("No snapshot yet. Freeze the first one above, then train on it.", icon=":material/photo_camera:")
+        return
+    _list(visit, made)
+
+
+def _outlook(look: Outlook) -> None:
+    ready, personal, duplicates = st.columns(3)
+    ready.metric("Would enter", look.ready, help="Approved records without open personal data, equal texts once.", border=True)
+    personal.metric("Personal data", len(look.personal), help="Approved, but with an open finding. They stay out.", border=True)
+    duplicates.metric("Equal texts", look.duplicates, help="Approved, but another record has the same text.", border=True)
+    if look.personal:
+        named = ", ".join(str(record_id) for record_id in look.personal[:NAMED])
+        more = f" and {len(look.personal) - NAMED} more" if len(look.personal) > NAMED else ""
+        st.warning(
+            f"Mask or dismiss the personal data in these records, or leave them out: {named}{more}.",
+            icon=":material/privacy_tip:",
+        )
+        link_to("records", "Records", icon="table_rows")
+    with st.expander("By status and by metadata", icon=":material/table:"):
+        left, right = st.columns(2)
+        left.dataframe(look.by_status, hide_index=True, width="stretch")
+        right.dataframe(look.by_slice, hide_index=True, width="stretch")
+
+
+def _form(visit: Visit, look: Outlook) -> None:
+    with st.form("freeze"):
+        left, right = st.columns([3, 1])
+        left.text_input("Name", max_chars=200, placeholder="What is new in it", key="snapshot_name")
+        seed_help = "The same seed and records give the same split. Keep it, so that test records stay test records."
+        right.number_input("Seed", 0, 2**31 - 1, 0, help=seed_help, key="snapshot_seed")
+        train, validation, test = st.columns(3)
+        train.number_input("Train, %", 1, 100, 80, help="What the model learns from.", key="snapshot_train")
+        validation.number_input("Validation, %", 0, 99, 10, help="Watched while it learns.", key="snapshot_validation")
+        test.number_input("Test, %", 0, 99, 10, help="Kept aside to judge it.", key="snapshot_test")
+        if look.personal:
+            st.checkbox("Leave out the records with personal data", key="snapshot_leave_out")
+        st.caption("Records of one conversation, near-duplicates and equal questions always go into the same part.")
+        st.form_submit_button("Freeze", type="primary", icon=":material/ac_unit:", on_click=attempt, args=(_freeze, visit))
+
+
+def _freeze(visit: Visit) -> None:
+    chosen = st.session_state
+    shares = (chosen["snapshot_train"], chosen["snapshot_validation"], chosen["snapshot_test"])
+    with visit.writing() as session:
+        made = freeze(
+            session=session,
+            actor=visit.actor,
+            settings=visit.settings,
+            project_id=visit.project_id,
+            name=chosen["snapshot_name"],
+            seed=chosen["snapshot_seed"],
+            ratios=Ratios(*(share / 100 for share in shares)),
+            leave_out_personal=bool(chosen.get("snapshot_leave_out")),
+        )
+    chosen["snapshot_name"] = ""
+    chosen.pop("snapshot", None)
+    tell("success", f"Snapshot {made.number} is frozen with {made.manifest['rows']} records. Next: train on it.")
+
+
+@st.fragment
+def _list(visit: Visit, made: pd.DataFrame) -> None:
+    """A part of its own, because looking into a snapshot needs no new count of what could be frozen."""
+    show_table(
+        made.drop(columns=["id"]),
+        key="snapshots",
+        columns={"created_at": st.column_config.DatetimeColumn("created"), "created_by": "by", "hash": "content hash"},
+    )
+    link_to("training", "Train on a snapshot", icon="model_training")
+    names = {int(row.id): f"{row.number}: {row.name}" for row in made.itertuples()}
+    chosen = st.selectbox("Look into", list(names), format_func=lambda key: plain(names[key]), key="snapshot")
+    show_snapshot(visit, chosen, names)
+
+
+main()

@@ -1,0 +1,104 @@
+"""Training: choose a snapshot and a recipe, start a run, watch it, compare runs."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from backend.training import launching, queries
+from backend.vocabulary import Action
+from pages.components.charts import curves, show_table
+from pages.components.links import link_to
+from pages.components.notices import attempt, guarded, plain, tell
+from pages.components.recipe_form import choose_base_model, chosen_recipe, show_fields
+from pages.components.run_view import show_run
+from pages.components.visit import Visit, require
+
+
+def main() -> None:
+    """The whole page."""
+    visit = require(Action.TRAIN)
+    st.title("Train")
+    st.write("A run teaches a base model what a snapshot holds, and brings a candidate version to evaluate.")
+    with visit.reading() as session:
+        snapshots = queries.snapshot_choices(session, visit.actor, visit.project_id)
+        runs = queries.runs(session, visit.actor, visit.project_id)
+    if not snapshots:
+        st.info(
+            "There is nothing to train on yet. Freeze a snapshot of approved records first.", icon=":material/photo_camera:"
+        )
+        link_to("snapshots", "Snapshots", icon="photo_camera")
+        return
+    with st.expander("Start a run", icon=":material/play_circle:", expanded=runs.empty):
+        _form(visit, snapshots)
+    if runs.empty:
+        st.info("No run yet. The values above do well for the sample project: start one.", icon=":material/model_training:")
+        return
+    names = {int(row.id): f"{row.number}: {row.name}" for row in runs.itertuples()}
+    watch, table, comparison = st.tabs(["One run", "All runs", "Compare"])
+    with watch, guarded():
+        if st.session_state.get("run") not in names:
+            st.session_state.pop("run", None)
+        chosen = st.selectbox("Run", list(names), format_func=lambda key: plain(names[key]), key="run")
+        show_run(visit, chosen)
+    with table:
+        show_table(runs.drop(columns=["id"]), key="runs", columns=_columns())
+    with comparison, guarded():
+        _comparison(visit, names)
+
+
+def _form(visit: Visit, snapshots: dict[int, str]) -> None:
+    base_model = choose_base_model()
+    with st.form("start_run", border=False):
+        left, right = st.columns(2)
+        left.selectbox("Snapshot", list(snapshots), format_func=lambda key: plain(snapshots[key]), key="run_snapshot")
+        right.text_input("Name", max_chars=200, placeholder="What you try with it", key="run_name")
+        show_fields(base_model)
+        st.form_submit_button(
+            "Start", type="primary", icon=":material/play_arrow:", on_click=attempt, args=(_start, visit, base_model)
+        )
+
+
+def _start(visit: Visit, base_model: str) -> None:
+    with visit.writing() as session:
+        run = launching.start_run(
+            session=session,
+            actor=visit.actor,
+            settings=visit.settings,
+            project_id=visit.project_id,
+            snapshot_id=st.session_state["run_snapshot"],
+            recipe=chosen_recipe(base_model),
+            name=st.session_state["run_name"],
+        )
+    st.session_state["run"], st.session_state["run_name"] = run.id, ""
+    tell("success", f"Run {run.number} is in the queue. It goes on when you close this window.")
+
+
+def _columns() -> dict[str, object]:
+    number = st.column_config.NumberColumn
+    return {
+        "best_loss": number("best validation loss", format="%.4f"),
+        "tokens_per_second": number("tokens/s", format="%.0f"),
+        "base_model": "base model",
+        "started": st.column_config.DatetimeColumn(),
+    }
+
+
+def _comparison(visit: Visit, names: dict[int, str]) -> None:
+    chosen = st.multiselect(
+        "Runs to compare", list(names), format_func=lambda key: plain(names[key]), max_selections=6, key="compared_runs"
+    )
+    if len(chosen) < 2:
+        st.info("Choose two or more runs: their validation curves, what was set differently, what came out.")
+        return
+    with visit.reading() as session:
+        table, points = queries.compare(session, visit.actor, visit.settings, chosen)
+    if not points.empty:
+        wide = pd.pivot_table(points, index="step", columns="run", values="validation_loss").reset_index()
+        st.text("Validation loss")
+        runs = [column for column in wide.columns if column != "step"]
+        st.plotly_chart(curves(wide, x="step", y=runs), width="stretch", theme="streamlit", key="compared_curves")
+    show_table(table, key="compared")
+
+
+main()

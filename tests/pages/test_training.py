@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from sqlmodel import col, select
+
+from backend.runtime import Runtime
+from backend.store.models import Job, Run
+from backend.vocabulary import JobStatus, Role
+from tests.backend.training.conftest import Studio
+from tests.factories import a_person, a_project
+from tests.pages.desk import opened, words
+from trainer import contract
+
+HOSTILE = "<script>alert(1)</script> ![x](http://evil.example/x.png) :red[hi]"
+
+
+@pytest.fixture
+def studio(house: Runtime) -> Studio:
+    made = Studio(house.database, house.settings.data)
+    made.settings = house.settings
+    return made
+
+
+def runs(house: Runtime) -> list[Run]:
+    with house.database.reading() as session:
+        return list(session.exec(select(Run).order_by(col(Run.number))))
+
+
+def set_job(house: Runtime, run: Run, **values: Any) -> None:
+    with house.database.writing() as session:
+        job = session.get_one(Job, run.job_id)
+        for name, value in values.items():
+            setattr(job, name, value)
+        session.add(job)
+        session.commit()
+
+
+def test_a_lead_starts_a_run_with_sane_defaults_and_cancels_it(house: Runtime, studio: Studio) -> None:
+    page = opened(house, studio.lead, "training")
+    assert not page.exception
+    assert "No run yet" in words(page)
+    page.text_input(key="run_name").input(HOSTILE)
+    page.number_input(key="recipe_own_epochs").set_value(3)
+    page.button(key="FormSubmitter:start_run-Start").click().run()
+    assert not page.exception
+    (run,) = runs(house)
+    assert (run.name, run.config) == (HOSTILE, contract.TrainConfig(data=run.config["data"], epochs=3).to_json())
+    assert "Run 1 waits for a worker" in words(page).replace("\\", "")
+    assert HOSTILE not in words(page)
+    page.button(key=f"cancel_{run.id}").click().run()
+    assert "was cancelled" in words(page)
+    page.button(key=f"resume_{run.id}_0").click().run()
+    assert "waits for a worker" in words(page)
+
+
+def test_another_base_model_brings_gentler_defaults(house: Runtime, studio: Studio) -> None:
+    page = opened(house, studio.lead, "training")
+    page.session_state["recipe_base"] = "other"
+    page.run()
+    page.text_input(key="recipe_model").input("Qwen/Qwen3-0.6B").run()
+    assert page.number_input(key="recipe_other_epochs").value == 3
+    page.button(key="FormSubmitter:start_run-Start").click().run()
+    assert not page.exception
+    (run,) = runs(house)
+    assert (run.config["base_model"], run.config["learning_rate"]) == ("Qwen/Qwen3-0.6B", 2e-4)
+
+
+def test_a_contradiction_is_told_and_starts_nothing(house: Runtime, studio: Studio) -> None:
+    page = opened(house, studio.lead, "training")
+    page.selectbox(key="recipe_own_precision").select("bf16")
+    page.selectbox(key="recipe_own_device").select("cpu")
+    page.button(key="FormSubmitter:start_run-Start").click().run()
+    assert "is for a GPU" in words(page)
+    assert runs(house) == []
+
+
+def test_a_running_run_shows_its_curves_samples_and_log(house: Runtime, studio: Studio) -> None:
+    run = studio.start(name="Live")
+    folder = house.settings.runs / run.folder
+    events = [
+        {"event": "train", "step": step, "loss": 2 / step, "learning_rate": 1e-3, "tokens_per_second": 900.0}
+        for step in range(1, 30)
+    ]
+    sample = {"prompt": HOSTILE, "reference": "Yes.", "text": HOSTILE}
+    events.append({"event": "validation", "step": 29, "loss": 0.5, "perplexity": 1.6, "samples": [sample]})
+    (folder / contract.METRICS).write_text("".join(json.dumps(event) + "\n" for event in events))
+    (folder / contract.LOG).write_text(HOSTILE)
+    set_job(house, run, status=JobStatus.RUNNING, attempt=2, progress={"step": 29, "total_steps": 100}, worker="w")
+    page = opened(house, studio.lead, "training")
+    assert not page.exception
+    assert "Run 1 is running" in words(page)
+    assert "Attempt 2 of 3" in words(page).replace("\\", "")
+    assert "Perplexity on the validation rows" in words(page)
+    assert [element.value for element in page.code].count(HOSTILE) == 3
+    assert HOSTILE not in words(page)
+    assert len(page.get("plotly_chart")) == 4
+
+
+def test_a_failed_run_tells_why_and_starts_again_as_a_new_run(house: Runtime, studio: Studio) -> None:
+    run = studio.start(name="Broken", recipe={"epochs": 2})
+    set_job(house, run, status=JobStatus.FAILED, attempt=1, error="The disk is full. Free some space.")
+    page = opened(house, studio.lead, "training")
+    assert "The disk is full" in words(page)
+    page.button(key=f"repeat_{run.id}").click().run()
+    assert not page.exception
+    assert [(made.name, made.config["epochs"]) for made in runs(house)] == [("Broken", 2), ("Broken again", 2)]
+    page.multiselect(key="compared_runs").set_value([made.id for made in runs(house)]).run()
+    assert not page.exception
+
+
+def test_an_empty_project_is_sent_to_snapshots(house: Runtime, studio: Studio) -> None:
+    with house.database.writing() as session:
+        lead = a_person(session, "new@shop.test", project=a_project(session, "empty"), role=Role.LEAD)
+        session.commit()
+    page = opened(house, lead, "training")
+    assert "Freeze a snapshot of approved records first" in words(page)
+    assert not page.exception
