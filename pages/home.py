@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from backend.access.overview import Overview, overview
 from backend.vocabulary import Action
 from pages.components.notices import plain
 from pages.components.visit import Visit, require
-
-HERE = Path(__file__).parent
 
 visit = require(needs_project=False)
 
@@ -53,8 +49,7 @@ def first_step(seen: Overview) -> tuple[str, str, str]:
 
 def link(page: str, label: str) -> None:
     """A link to a page of the app."""
-    if (HERE / f"{page}.py").exists():
-        st.page_link(f"{page}.py", label=label, icon=":material/arrow_forward:")
+    st.page_link(f"{page}.py", label=label, icon=":material/arrow_forward:")
 
 
 def card(icon: str, what: str, how_much: int, why: str, page: str, label: str, *, key: str) -> None:

@@ -5,6 +5,7 @@ Handlers read the form, call one use-case in a worker thread, and answer. No scr
 
 from __future__ import annotations
 
+import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,6 +20,7 @@ from backend.access.sessions import look_up
 from backend.errors import Forbidden, NotSignedIn, TooManyAttempts, TouchstoneError
 from backend.vocabulary import LinkPurpose
 
+log = structlog.get_logger("login")
 _PASSWORD_HINT = f"At least {SHORTEST} characters. A few unrelated words make a good one."
 
 
@@ -179,7 +181,10 @@ class Pages:
                 raise
             return self._setup_page(request, values, bad=error.message)
         if values.get("sample") and self.desk.load_sample is not None:
-            await run_in_threadpool(self.desk.load_sample, opened)
+            try:
+                await run_in_threadpool(self.desk.load_sample, opened)
+            except Exception as error:
+                log.error("sample_not_loaded", exc_info=error)
         return entered(self.desk, opened, "/")
 
     def _setup_page(self, request: Request, values: dict[str, str], bad: str = "") -> Response:

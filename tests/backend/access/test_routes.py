@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,9 +77,9 @@ class House:
         return self.post("/setup", link, **given)
 
 
-def build(database: Database, settings: Settings, base: str = HOST) -> House:
+def build(database: Database, settings: Settings, base: str = HOST, load_sample: Callable[[str], None] | None = None) -> House:
     samples: list[str] = []
-    desk = Desk(settings, database, Signer(b"k" * 32), samples.append)
+    desk = Desk(settings, database, Signer(b"k" * 32), load_sample or samples.append)
     app = Starlette(
         routes=[
             *routes.routes(desk),
@@ -269,6 +269,15 @@ def test_the_setup_link_works_once_and_can_load_the_sample(house: House) -> None
     assert other.client.get("/setup?token=invented").status_code == 404
     with house.database.reading() as session:
         assert [(account.email, account.is_admin) for account in session.exec(select(Account))] == [("ada@example.com", True)]
+
+
+def test_a_sample_that_cannot_be_loaded_does_not_keep_the_admin_out(sqlite: Database, tmp_path: Path) -> None:
+    def broken(_token: str) -> None:
+        raise OSError("disk full")
+
+    made = build(sqlite, Settings(data=tmp_path), load_sample=broken)
+    assert made.set_up(sample="yes").status_code == 303
+    assert made.client.get("/records").text == "the app"
 
 
 def test_a_bad_password_at_setup_keeps_what_was_typed_and_the_link(house: House) -> None:
