@@ -11,7 +11,6 @@ import itertools
 import json
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert
@@ -72,17 +71,7 @@ def start_evaluation(
         limit=limit,
         threads=settings.trainer_threads,
     )
-    folder = settings.runs / f"evaluation-{secrets.token_hex(8)}"
-    job = enqueue(
-        session,
-        actor=actor,
-        project_id=project_id,
-        kind=JobKind.EVALUATE,
-        arguments=_write_config(folder, config),
-        resume_arguments=None,
-        folder=str(folder.relative_to(settings.data)),
-        payload={"candidate": candidate.served_as, "baseline": baseline.served_as},
-    )
+    job = _queue(session, actor, settings, project_id, config)
     evaluation = Evaluation(
         project_id=project_id,
         snapshot_id=snapshot.id or 0,
@@ -95,17 +84,9 @@ def start_evaluation(
     )
     session.add(evaluation)
     session.flush()
-    audit.record(
-        session,
-        actor,
-        "evaluation.start",
-        project_id=project_id,
-        subject=f"evaluation:{evaluation.id}",
-        candidate=candidate.served_as,
-        baseline=baseline.served_as,
-        snapshot=snapshot.number,
-        split=str(split),
-    )
+    subject = f"evaluation:{evaluation.id}"
+    of = {"candidate": candidate.served_as, "baseline": baseline.served_as, "snapshot": snapshot.number, "split": str(split)}
+    audit.record(session, actor, "evaluation.start", project_id=project_id, subject=subject, **of)
     session.commit()
     return evaluation
 
@@ -187,8 +168,9 @@ def _spec(version: ModelVersion) -> contract.ModelSpec:
     )
 
 
-def _write_config(folder: Path, config: contract.EvaluateConfig) -> list[str]:
-    """Write the trainer's config into the job's folder and return the trainer's arguments."""
+def _queue(session: Session, actor: Actor, settings: Settings, project_id: int, config: contract.EvaluateConfig) -> Job:
+    """Write the trainer's config into a new folder and queue the job that reads it."""
+    folder = settings.runs / f"evaluation-{secrets.token_hex(8)}"
     config_file = folder / contract.CONFIG
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -197,7 +179,15 @@ def _write_config(folder: Path, config: contract.EvaluateConfig) -> list[str]:
         raise ServiceUnavailable(
             "The evaluation's folder cannot be written; the disk may be full. Nothing was started."
         ) from error
-    return ["evaluate", "--config", str(config_file), "--out", str(folder)]
+    return enqueue(
+        session,
+        actor=actor,
+        project_id=project_id,
+        kind=JobKind.EVALUATE,
+        arguments=["evaluate", "--config", str(config_file), "--out", str(folder)],
+        folder=str(folder.relative_to(settings.data)),
+        payload={"models": [model.label for model in config.models]},
+    )
 
 
 def _response(evaluation: Evaluation, answer: Answered, versions: dict[str, int], rows: dict[str, Any]) -> dict[str, Any]:
