@@ -45,7 +45,10 @@ def findings(
     source_id: int | None = None,
     limit: int = 50,
 ) -> pd.DataFrame:
-    """Findings with what they stand on, the surest last: finding, record, kind, text, becomes, score, import."""
+    """Findings with what they stand on, the surest last: finding, record, kind, text, becomes, score, import.
+
+    Of the fixed ones those that a mask fixed, not those that an edit took away.
+    """
     check(actor, Action.VIEW_RECORDS, project_id)
     query = (
         select(Finding, RecordRevision.messages, Source.name)
@@ -56,6 +59,8 @@ def findings(
     )
     if source_id is not None:
         query = query.where(Record.source_id == source_id)
+    if status is FindingStatus.FIXED:
+        query = query.where(col(Finding.detail)["masked"].as_boolean())
     rows = []
     for finding, messages, source in session.exec(query.order_by(col(Finding.score), col(Finding.id)).limit(limit)):
         text = messages[finding.message]["content"]

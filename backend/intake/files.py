@@ -14,10 +14,12 @@ from backend.intake.drafts import Draft, draft
 from backend.intake.faqs import FaqDraft, faq_draft
 from backend.intake.mapping import Mapping
 from backend.intake.readers import registry
-from backend.intake.readers.rows import Limits, Reading, Rejected
+from backend.intake.readers.rows import Limits, Reading, Rejected, Row
 from backend.intake.shapes import Kind, Recognition, recognise
 from backend.settings import Settings
 
+EXTENSIONS = registry.EXTENSIONS
+"""File name endings to offer in a file chooser."""
 PREVIEW_ROWS = 20
 _NAME_MAX = 300
 _EVERY = 250
@@ -47,12 +49,18 @@ class Preview:
     detail: str
     columns: tuple[str, ...]
     recognition: Recognition
-    rows: list[dict[str, Any]]
+    rows: list[Row]
+    """The first rows that can be read."""
 
     @property
     def looks_like_faqs(self) -> bool:
         """Whether FAQs are the likelier meaning."""
         return self.recognition.kind is Kind.FAQ
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether somebody has to say which column is which."""
+        return self.recognition.mapping is None or self.recognition.kind is Kind.PROMPTS
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -65,15 +73,13 @@ def preview(content: Path | bytes, name: str, *, limits: Limits) -> Preview:
     reading = registry.read(content, name, limits=limits)
     rows = reading.head(PREVIEW_ROWS)
     recognition = recognise(reading.columns, rows)
-    shown = [row.values for row in rows]
-    return Preview(clean_name(name), reading.format, reading.detail, reading.columns, recognition, shown)
+    return Preview(clean_name(name), reading.format, reading.detail, reading.columns, recognition, rows)
 
 
-def try_mapping(content: Path | bytes, name: str, mapping: Mapping, *, limits: Limits) -> list[Imported | Rejected]:
-    """What the first rows would become under this mapping. Stores nothing."""
-    reading = registry.read(content, name, limits=limits)
-    mapping.check(reading.columns)
-    return [convert(row, mapping) for row in reading.head(PREVIEW_ROWS)]
+def try_mapping(looked: Preview, mapping: Mapping) -> list[Imported | Rejected]:
+    """What the first rows would become under this mapping."""
+    mapping.check(looked.columns)
+    return [convert(row, mapping) for row in looked.rows]
 
 
 @dataclass(frozen=True, slots=True)

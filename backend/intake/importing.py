@@ -122,11 +122,19 @@ def lock_project(session: Session, project_id: int) -> None:
 
 def refuse_twice(session: Session, project_id: int, content: Path | bytes, options: Options) -> None:
     """Raise AlreadyDone for content that was imported before."""
-    if earlier := earlier_import(session, project_id, content, as_faqs=options.as_faqs):
-        raise AlreadyDone(
-            f"This file was already imported as “{earlier.name}” on {earlier.created_at:%d %B %Y at %H:%M} UTC. "
-            "Nothing was doubled."
-        )
+    if words := already_imported(session, project_id, content, as_faqs=options.as_faqs):
+        raise AlreadyDone(words)
+
+
+def already_imported(session: Session, project_id: int, content: Path | bytes, *, as_faqs: bool) -> str | None:
+    """The sentence for content that was imported before, None for new content."""
+    earlier = earlier_import(session, project_id, content, as_faqs=as_faqs)
+    if earlier is None:
+        return None
+    return (
+        f"This file was already imported as “{earlier.name}” on {earlier.created_at:%d %B %Y at %H:%M} UTC. "
+        "Nothing was doubled."
+    )
 
 
 def store(

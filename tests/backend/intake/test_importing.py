@@ -452,7 +452,7 @@ def test_a_preview_shows_the_first_rows_and_stores_nothing(desk_on_sqlite: Desk,
     assert (looked.format, looked.columns, len(looked.rows)) == ("json", ("instruction", "input", "output"), 20)
     mapping = looked.recognition.mapping
     assert mapping is not None
-    assert len(try_mapping(path, path.name, mapping, limits=limits_of(SETTINGS))) == 20
+    assert len(try_mapping(looked, mapping)) == 20
     with pytest.raises(InvalidInput, match="has no column"):
-        try_mapping(path, path.name, replace(mapping, prompt="nonsense"), limits=limits_of(SETTINGS))
+        try_mapping(looked, replace(mapping, prompt="nonsense"))
     assert desk_on_sqlite.count(Source, Project) == [0, 1]

@@ -1,0 +1,72 @@
+"""What an import did, what was rejected, and where to go next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from backend.intake.importing import Summary
+from backend.intake.queries import rejected_csv, rejected_rows
+from pages.components.notices import plain
+from pages.components.visit import Visit
+
+PAGES = Path(__file__).parents[1]
+
+
+def show_summary(visit: Visit, summary: Summary, *, as_faqs: bool) -> None:
+    """The numbers of a finished import and the next step."""
+    what = "FAQs" if as_faqs else "records"
+    st.success(plain(f"{summary.imported:,} {what} came in from “{summary.name}”."), icon=":material/check_circle:")
+    numbers = [
+        ("Rows in the file", summary.rows, "All rows, also those that were rejected."),
+        ("Rejected", summary.rejected, "Rows that could not be taken; the reasons are below."),
+        ("Unchanged" if as_faqs else "Exact duplicates", summary.duplicates, "Marked, not dropped: an expert decides."),
+        ("Repaired", summary.repaired, "Broken letters put right; the text as it came is the first revision."),
+        ("Masked", summary.masked, "E-mail addresses, phone and card numbers masked at once."),
+        ("Personal data open", sum(summary.findings.values()), "Found and not masked; see below."),
+    ]
+    for column, (name, value, why) in zip(st.columns(len(numbers)), numbers, strict=True):
+        column.metric(name, f"{value:,}", help=why)
+    if summary.rejected:
+        show_rejected(visit, summary.source_id, summary.rejected)
+    page, label = ("faqs", "Next: look through the FAQs") if as_faqs else ("review", "Next: review the records")
+    if (PAGES / f"{page}.py").exists():
+        st.page_link(f"{page}.py", label=label, icon=":material/arrow_forward:")
+
+
+def show_rejected(visit: Visit, source_id: int, count: int) -> None:
+    """The rows that an import could not take, with line and reason, and all of them as CSV."""
+    where = {"actor": visit.actor, "project_id": visit.project_id, "source_id": source_id}
+    with visit.reading() as session:
+        rows = rejected_rows(session, **where)
+        table = rejected_csv(session, **where)
+    st.text(f"{count:,} rows could not be taken" + (f"; the first {len(rows)}:" if count > len(rows) else ":"))
+    st.dataframe(rows, width="stretch", hide_index=True)
+    st.download_button(
+        "Download the rejected rows", table, file_name=f"rejected-{source_id}.csv", mime="text/csv",
+        icon=":material/download:", key=f"rejected_{source_id}", on_click="ignore",
+    )  # fmt: skip
+
+
+def show_imports(visit: Visit, listed: pd.DataFrame) -> None:
+    """Past imports; a chosen one shows its rejected rows."""
+    st.subheader("Past imports")
+    picked = st.dataframe(
+        listed.drop(columns=["id"]), width="stretch", hide_index=True, on_select="rerun", selection_mode="single-row",
+        key="past_imports",
+        column_config={
+            "name": "File", "shape": "Shape", "imported": "Imported", "rejected": "Rejected", "duplicates": "Duplicates",
+            "by": "By", "at": st.column_config.DatetimeColumn("When (UTC)", format="YYYY-MM-DD HH:mm", timezone="UTC"),
+        },
+    )  # fmt: skip
+    rows = picked["selection"]["rows"]
+    if rows and rows[0] < len(listed):
+        chosen = listed.iloc[rows[0]]
+        if chosen["rejected"]:
+            show_rejected(visit, int(chosen["id"]), int(chosen["rejected"]))
+        else:
+            st.text("Every row of this file was taken.")
+    elif len(listed):
+        st.caption("Choose an import to see the rows that it could not take.")
