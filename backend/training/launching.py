@@ -60,46 +60,50 @@ def start_run(
     number = 1 + (session.exec(select(func.max(Run.number)).where(Run.project_id == project_id)).one() or 0)
     folder = settings.runs / f"{project.slug}-{number:04d}-{secrets.token_hex(4)}"
     _write_config(folder, config.to_json())
+    run = Run(
+        project_id=project_id,
+        number=number,
+        name=name.strip()[:200] or f"Run {number}",
+        snapshot_id=snapshot_id,
+        config=config.to_json(),
+        folder=folder.name,
+        created_by=actor.account_id,
+    )
     try:
-        run = Run(
-            project_id=project_id,
-            number=number,
-            name=name.strip()[:200] or f"Run {number}",
-            snapshot_id=snapshot_id,
-            config=config.to_json(),
-            folder=folder.name,
-            created_by=actor.account_id,
-        )
-        job = queue.enqueue(
-            session,
-            actor=actor,
-            project_id=project_id,
-            kind=JobKind.TRAIN,
-            arguments=["run", "--config", str(folder / contract.CONFIG), "--out", str(folder)],
-            resume_arguments=["resume", str(folder)],
-            folder=str(folder.relative_to(settings.data)),
-            priority=priority,
-            payload={"run": run.name, "snapshot": snapshot.number},
-        )
-        run.job_id = job.id
-        session.add(run)
-        session.flush()
-        audit.record(
-            session,
-            actor,
-            "run.start",
-            project_id=project_id,
-            subject=f"run:{run.id}",
-            number=number,
-            snapshot=snapshot.number,
-            snapshot_hash=snapshot.content_hash,
-            base_model=config.base_model,
-        )
+        _queue(session, actor, run, snapshot, folder, priority)
         session.commit()
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return run
+
+
+def _queue(session: Session, actor: Actor, run: Run, snapshot: Snapshot, folder: Path, priority: int) -> None:
+    job = queue.enqueue(
+        session,
+        actor=actor,
+        project_id=run.project_id,
+        kind=JobKind.TRAIN,
+        arguments=["run", "--config", str(folder / contract.CONFIG), "--out", str(folder)],
+        resume_arguments=["resume", str(folder)],
+        folder=f"{folder.parent.name}/{folder.name}",
+        priority=priority,
+        payload={"run": run.name, "snapshot": snapshot.number},
+    )
+    run.job_id = job.id
+    session.add(run)
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "run.start",
+        project_id=run.project_id,
+        subject=f"run:{run.id}",
+        number=run.number,
+        snapshot=snapshot.number,
+        snapshot_hash=snapshot.content_hash,
+        base_model=run.config["base_model"],
+    )
 
 
 def repeat_run(*, session: Session, actor: Actor, settings: Settings, run_id: int) -> Run:
