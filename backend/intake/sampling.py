@@ -8,7 +8,7 @@ accounts without a password that are switched off: nobody can sign in as them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from backend.intake.importing import Summary
 from backend.rubrics import DEFAULT_RATING_RUBRIC
 from backend.settings import Settings
 from backend.store.accounts import Account
-from backend.store.base import now
+from backend.store.base import Table, now
 from backend.store.models import Response
 from backend.store.records import Project, Record
 from backend.store.work import Annotation, Item, Slot, Task
@@ -120,15 +120,25 @@ def _rate(session: Session, project_id: int, source_id: int, actor: Actor) -> tu
     )
     session.add(task)
     session.flush()
-    items: dict[str, Item] = {}
-    ratings = 0
-    for row in _rows("ratings.jsonl"):
-        if row["record_id"] not in items:
-            record = records[row["record_id"]]
-            items[row["record_id"]] = _item(session, task, record, row, position=len(items))
-        _annotation(session, items[row["record_id"]], task, raters[row["rater"]], row)
-        ratings += 1
-    return len(items), ratings
+    rows = list(_rows("ratings.jsonl"))
+    rated = {row["record_id"]: row for row in rows}
+    responses = {name: _response(project_id, records[name], row) for name, row in rated.items()}
+    _add(session, responses.values())
+    items = {
+        name: Item(task_id=task.id or 0, position=place, response_id=response.id, status=ItemStatus.DONE)
+        for place, (name, response) in enumerate(responses.items())
+    }
+    _add(session, items.values())
+    slots = [_slot(items[row["record_id"]], raters[row["rater"]], list(raters).index(row["rater"]) + 1) for row in rows]
+    _add(session, slots)
+    _add(session, [_annotation(project_id, slot, row) for slot, row in zip(slots, rows, strict=True)])
+    return len(items), len(rows)
+
+
+def _add(session: Session, rows: Iterable[Table]) -> None:
+    """Insert rows together, so that they have their ids."""
+    session.add_all(rows)
+    session.flush()
 
 
 def _rater(session: Session, email: str, name: str) -> int:
@@ -140,9 +150,9 @@ def _rater(session: Session, email: str, name: str) -> int:
     return account.id or 0
 
 
-def _item(session: Session, task: Task, record: Record, row: Mapping[str, Any], *, position: int) -> Item:
-    response = Response(
-        project_id=task.project_id,
+def _response(project_id: int, record: Record, row: Mapping[str, Any]) -> Response:
+    return Response(
+        project_id=project_id,
         record_id=record.id,
         prompt=[{"role": "user", "content": row["prompt"]}],
         reference=record.answer,
@@ -150,29 +160,21 @@ def _item(session: Session, task: Task, record: Record, row: Mapping[str, Any], 
         decoding={"model": PAST_MODEL},
         slices=record.slices,
     )
-    session.add(response)
-    session.flush()
-    item = Item(task_id=task.id or 0, position=position, response_id=response.id, status=ItemStatus.DONE)
-    session.add(item)
-    session.flush()
-    return item
 
 
-def _annotation(session: Session, item: Item, task: Task, account_id: int, row: Mapping[str, Any]) -> None:
-    number = len(session.exec(select(Slot.id).where(Slot.item_id == item.id)).all()) + 1
-    slot = Slot(task_id=item.task_id, item_id=item.id or 0, number=number, account_id=account_id, fence=1, done_at=now())
-    session.add(slot)
-    session.flush()
-    session.add(
-        Annotation(
-            project_id=task.project_id,
-            task_id=item.task_id,
-            item_id=item.id or 0,
-            slot_id=slot.id,
-            fence=slot.fence,
-            account_id=account_id,
-            answers=dict(DEFAULT_RATING_RUBRIC.validate({key: row[key] for key in DEFAULT_RATING_RUBRIC.keys})),
-        )
+def _slot(item: Item, account_id: int, number: int) -> Slot:
+    return Slot(task_id=item.task_id, item_id=item.id or 0, number=number, account_id=account_id, fence=1, done_at=now())
+
+
+def _annotation(project_id: int, slot: Slot, row: Mapping[str, Any]) -> Annotation:
+    return Annotation(
+        project_id=project_id,
+        task_id=slot.task_id,
+        item_id=slot.item_id,
+        slot_id=slot.id,
+        fence=slot.fence,
+        account_id=slot.account_id,
+        answers=dict(DEFAULT_RATING_RUBRIC.validate({key: row[key] for key in DEFAULT_RATING_RUBRIC.keys})),
     )
 
 
