@@ -18,9 +18,11 @@ from trainer.corpus import Fact, Message, Phrasing
 
 SEED = 7
 ZIP_QUESTION = "Do you ship to zip code 30303?"
-RECORDS_CHANGED, RECORDS_KEPT = 9, 2
+RECORDS_CHANGED, RECORDS_KEPT = 8, 2
 RATED = 60
 
+# Zip codes differ by a number only, so they take more examples to keep apart; the demonstration's takes most.
+_MORE_RECORDS = {"zip_30303": 7, "zip_30309": 2, "zip_31401": 2, "zip_99501": 2}
 _CHANNELS = (("chat", 6), ("email", 3), ("social", 1))
 _SEGMENTS = (("new", 5), ("returning", 4), ("trade", 1))
 _OUTDATED_FAQS = ("return_window", "warranty", "store_hours")
@@ -131,7 +133,7 @@ def make_records(seed: int) -> tuple[list[Row], list[Row]]:
 
 
 def _share(fact: Fact) -> int:
-    return RECORDS_CHANGED if fact.changed else RECORDS_KEPT
+    return (RECORDS_CHANGED if fact.changed else RECORDS_KEPT) + _MORE_RECORDS.get(fact.key, 0)
 
 
 def _draft(fact: Fact, phrasing: Phrasing, rng: random.Random, *, plain: bool = False) -> Row:
