@@ -10,7 +10,7 @@ from backend.training.queries import JobCard
 from backend.vocabulary import Action, JobStatus
 from pages.components.charts import show_table
 from pages.components.links import link_to
-from pages.components.notices import attempt, plain, show_notices, tell
+from pages.components.notices import attempt, show_notices, tell
 from pages.components.visit import Visit, require
 
 SECONDS = 3.0
@@ -82,7 +82,7 @@ def _ended(visit: Visit, cards: list[JobCard]) -> None:
     ]
     show_table(pd.DataFrame(rows), key="jobs", columns={"queued": st.column_config.DatetimeColumn()})
     by_id = {card.id: card for card in cards}
-    chosen = st.selectbox("Look into", list(by_id), format_func=lambda key: plain(_title(by_id[key])), key="ended_job")
+    chosen = st.selectbox("Look into", list(by_id), format_func=lambda key: _title(by_id[key]), key="ended_job")
     card = by_id[chosen]
     if card.error:
         st.text(card.error)

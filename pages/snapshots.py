@@ -12,7 +12,7 @@ from backend.datasets.splits import Ratios
 from backend.vocabulary import Action
 from pages.components.charts import show_table
 from pages.components.links import link_to
-from pages.components.notices import attempt, plain, tell
+from pages.components.notices import attempt, tell
 from pages.components.snapshot_view import show_snapshot
 from pages.components.visit import Visit, require
 
@@ -107,7 +107,7 @@ def _list(visit: Visit, made: pd.DataFrame) -> None:
     )
     link_to("training", "Train on a snapshot", icon="model_training")
     names = {int(row.id): f"{row.number}: {row.name}" for row in made.itertuples()}
-    chosen = st.selectbox("Look into", list(names), format_func=lambda key: plain(names[key]), key="snapshot")
+    chosen = st.selectbox("Look into", list(names), format_func=lambda key: names[key], key="snapshot")
     show_snapshot(visit, chosen, names)
 
 

@@ -9,7 +9,7 @@ from backend.training import launching, queries
 from backend.vocabulary import Action
 from pages.components.charts import curves, show_table
 from pages.components.links import link_to
-from pages.components.notices import attempt, guarded, plain, tell
+from pages.components.notices import attempt, guarded, tell
 from pages.components.recipe_form import choose_base_model, chosen_recipe, show_fields
 from pages.components.run_view import show_run
 from pages.components.visit import Visit, require
@@ -39,7 +39,7 @@ def main() -> None:
     with watch, guarded():
         if st.session_state.get("run") not in names:
             st.session_state.pop("run", None)
-        chosen = st.selectbox("Run", list(names), format_func=lambda key: plain(names[key]), key="run")
+        chosen = st.selectbox("Run", list(names), format_func=lambda key: names[key], key="run")
         show_run(visit, chosen)
     with table:
         show_table(runs.drop(columns=["id"]), key="runs", columns=_columns())
@@ -51,7 +51,7 @@ def _form(visit: Visit, snapshots: dict[int, str]) -> None:
     base_model = choose_base_model()
     with st.form("start_run", border=False):
         left, right = st.columns(2)
-        left.selectbox("Snapshot", list(snapshots), format_func=lambda key: plain(snapshots[key]), key="run_snapshot")
+        left.selectbox("Snapshot", list(snapshots), format_func=lambda key: snapshots[key], key="run_snapshot")
         right.text_input("Name", max_chars=200, placeholder="What you try with it", key="run_name")
         show_fields(base_model)
         st.form_submit_button(
@@ -86,7 +86,7 @@ def _columns() -> dict[str, object]:
 
 def _comparison(visit: Visit, names: dict[int, str]) -> None:
     chosen = st.multiselect(
-        "Runs to compare", list(names), format_func=lambda key: plain(names[key]), max_selections=6, key="compared_runs"
+        "Runs to compare", list(names), format_func=lambda key: names[key], max_selections=6, key="compared_runs"
     )
     if len(chosen) < 2:
         st.info("Choose two or more runs: their validation curves, what was set differently, what came out.")

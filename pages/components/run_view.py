@@ -8,7 +8,7 @@ import streamlit as st
 from backend.training import controlling, launching, queries
 from backend.training.queries import Metrics, RunCard
 from backend.vocabulary import JobStatus
-from pages.components.charts import curves, show_table
+from pages.components.charts import curves
 from pages.components.links import link_to
 from pages.components.notices import attempt, plain, tell
 from pages.components.visit import Visit
@@ -28,11 +28,11 @@ PANELS = (
     ("Learning rate", {"learning_rate": "learning rate"}),
     ("Trained tokens a second", {"tokens_per_second": "tokens/s"}),
 )
-SECONDS = 2.0
+SECONDS = 3.0
 
 
 def show_run(visit: Visit, run_id: int) -> None:
-    """The whole view. While the run goes on it draws itself anew every two seconds, and no longer."""
+    """The whole view. While the run goes on it draws itself anew every three seconds, and no longer."""
     card = _card(visit, run_id)
     _buttons(visit, card)
     if card.is_over:
@@ -165,4 +165,4 @@ def _details(card: RunCard) -> None:
     with st.expander("Recipe and result", icon=":material/settings:"):
         rows = [{"what": name, "value": str(value)} for name, value in (card.result | card.config).items()]
         st.text(f"Trained on snapshot {card.snapshot}")
-        show_table(pd.DataFrame(rows), key=f"run-{card.number}-recipe")
+        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")

@@ -12,7 +12,7 @@ from backend.datasets.exporting import SHAPES, What, export
 from backend.datasets.freezing import verify
 from backend.vocabulary import Action, Split
 from pages.components.charts import show_table
-from pages.components.notices import guarded, plain
+from pages.components.notices import guarded
 from pages.components.visit import Visit
 
 SHAPE_NAMES = {
@@ -63,9 +63,7 @@ def _difference(visit: Visit, snapshot_id: int, names: Mapping[int, str]) -> Non
     if not others:
         st.info("Freeze a second snapshot to compare two.", icon=":material/difference:")
         return
-    other = st.selectbox(
-        "What changed since", others, format_func=lambda key: plain(names[key]), key=f"snapshot_other_{snapshot_id}"
-    )
+    other = st.selectbox("What changed since", others, format_func=lambda key: names[key], key=f"snapshot_other_{snapshot_id}")
     with visit.reading() as session:
         found = queries.difference(session, visit.actor, other, snapshot_id)
     if found.is_empty:
