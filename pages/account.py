@@ -7,6 +7,7 @@ import streamlit as st
 from backend.access import maintaining, tokening
 from backend.access.queries import OpenSession, Token, profile_of, sessions_of, tokens_of
 from backend.access.secrets import token_hash
+from pages.components.doors import way_out
 from pages.components.handover import hand_over, show_handover
 from pages.components.notices import attempt, tell
 from pages.components.visit import Visit, require, token
@@ -110,6 +111,7 @@ with security:
     st.subheader(f"Where you are signed in ({len(sessions)})")
     for found in sessions:
         _session_row(visit, found)
+    way_out()
     if len(sessions) > 1:
         st.button("End all others", icon=":material/logout:", on_click=attempt, args=(_end_others, visit))
 with api:

@@ -52,11 +52,17 @@ def link(page: str, label: str) -> None:
     st.page_link(f"{page}.py", label=label, icon=":material/arrow_forward:")
 
 
+def _beginning(seen: Overview) -> None:
+    sentence, page, label = first_step(seen)
+    st.write(sentence)
+    link(page, label)
+
+
 def card(icon: str, what: str, how_much: int, why: str, page: str, label: str, *, key: str) -> None:
     """One thing that waits."""
     with st.container(border=True, height="stretch", key=key):
         st.metric(f":material/{icon}: {what}", f"{how_much:,}")
-        st.caption(why)
+        st.write(why)
         link(page, label)
 
 
@@ -71,17 +77,17 @@ def draw(visit: Visit) -> None:
         for number, step in enumerate(waiting):
             with columns[number % 3]:
                 card(*step, key=f"waiting_{number}")
+        if visit.may(Action.IMPORT):
+            _beginning(seen)
     else:
         with st.container(border=True):
             st.subheader("Nothing waits for you")
             if visit.may(Action.IMPORT):
-                sentence, page, label = first_step(seen)
-                st.caption(sentence)
-                link(page, label)
+                _beginning(seen)
             elif visit.may(Action.REVIEW):
-                st.caption("Every record here was looked at. New ones come with the next import, or from the chat.")
+                st.write("Every record here was looked at. New ones come with the next import, or from the chat.")
             else:
-                st.caption("A lead opens rating tasks; items for you appear here. Until then, try the chat.")
+                st.write("A lead opens rating tasks; items for you appear here. Until then, try the chat.")
     st.subheader("This project")
     numbers = [("Records", f"{seen.records:,}"), ("Approved", f"{seen.approved:,}"), ("Your answers", f"{seen.done_by_me:,}")]
     if visit.may(Action.VIEW_DASHBOARD):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, func, text
 from sqlmodel import Session, col, select
 
 from backend.access import audit
@@ -29,17 +29,17 @@ PER_ADDRESS = 5
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>]{1,64}@[^@\s\x00-\x1f<>]{1,255}")
 
 
-def clean_email(text: str) -> str:
+def clean_email(given: str) -> str:
     """The address as it is stored. Raises InvalidInput."""
-    email = text.strip().casefold()
+    email = given.strip().casefold()
     if not _EMAIL.fullmatch(email) or len(email) > 320:
         raise InvalidInput("Please give an e-mail address, like name@example.com.")
     return email
 
 
-def clean_name(text: str) -> str:
+def clean_name(given: str) -> str:
     """A person's or thing's name on one line. Raises InvalidInput."""
-    name = " ".join(text.split())
+    name = " ".join(given.split())
     if not name or len(name) > 200 or not name.isprintable():
         raise InvalidInput("Please give a name of 1 to 200 characters.")
     return name
@@ -141,6 +141,8 @@ def _visitor(email: str) -> Actor:
 
 def _count_attempt(session: Session, *, email: str, address: str, attempts: int) -> None:
     since = now() - WINDOW
+    if session.get_bind().dialect.name == "postgresql":  # SQLite's writers stand in line anyway
+        session.execute(text("LOCK TABLE loginattempt IN EXCLUSIVE MODE"))
     session.execute(delete(LoginAttempt).where(col(LoginAttempt.at) < since))
     for column, value, limit in (
         (LoginAttempt.email, email, attempts),

@@ -78,9 +78,9 @@ def test_home_tells_each_role_what_waits_for_it(house: Runtime, visitor: dict[st
 
 
 def test_home_teaches_where_nothing_waits(visitor: dict[str, str]) -> None:
-    text = " ".join(caption.value for caption in routed(visitor["lead"]).caption)
+    text = " ".join(element.value for element in routed(visitor["lead"]).markdown)
     assert "Begin by importing" in text
-    text = " ".join(caption.value for caption in routed(visitor["rater"]).caption)
+    text = " ".join(element.value for element in routed(visitor["rater"]).markdown)
     assert "A lead opens rating tasks" in text
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -133,6 +134,20 @@ def test_too_many_failures_shut_the_account_for_a_while_and_then_open_it(databas
             session.add(attempt)
         session.commit()
     sign_in(database)
+
+
+def test_tries_at_the_same_time_do_not_slip_past_the_limit(database: Database) -> None:
+    def attempt(_number: int) -> type[Exception] | None:
+        try:
+            sign_in(database, password="wrong password")
+        except (NotSignedIn, TooManyAttempts) as error:
+            return type(error)
+        return None
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(attempt, range(8)))
+    assert outcomes.count(NotSignedIn) == 3
+    assert outcomes.count(TooManyAttempts) == 5
 
 
 def test_an_address_that_tries_many_accounts_is_stopped_too(sqlite: Database) -> None:

@@ -337,6 +337,17 @@ def test_a_form_that_is_too_long_or_no_form_is_refused(house: House) -> None:
     assert house.client.post("/login", data=many, headers=headers).status_code == 422
 
 
+def test_a_database_that_is_away_is_told_and_lets_nobody_in(tmp_path: Path) -> None:
+    made = build(Database(f"sqlite:///{tmp_path}"), Settings(data=tmp_path, engine_port=1))
+    made.client.cookies.set(COOKIE, "any-token")
+    answer = made.client.get("/records")
+    assert answer.status_code == 503
+    assert "The database did not answer" in answer.text
+    assert refused(made, origin=HOST)
+    assert made.client.get("/healthz").status_code == 503
+    assert made.client.get("/login").status_code == 503
+
+
 def test_health_tells_what_answers_and_no_secrets(house: House) -> None:
     answer = house.client.get("/healthz")
     assert answer.status_code == 200
