@@ -6,6 +6,7 @@ import streamlit as st
 
 from backend.access import administering, inviting
 from backend.access.links import link_address
+from backend.access.maintaining import remember_project
 from backend.access.queries import Person, accounts
 from backend.vocabulary import Action, LinkPurpose
 from pages.components.handover import hand_over, show_handover
@@ -23,6 +24,8 @@ def _create(visit: Visit) -> None:
             name=given["new_name"],
             description=given["new_description"],
         )
+    with visit.writing() as session:
+        remember_project(session=session, actor=visit.actor, project_id=project.id or 0)
     given[PROJECT_KEY] = project.id
     for key in ("new_slug", "new_name", "new_description"):
         given[key] = ""

@@ -87,7 +87,9 @@ def look() -> Visit | None:
             return None
         projects = tuple(projects_of(session, actor))
         wanted = st.session_state.get(PROJECT_KEY) or remembered_project(session, actor)
-    project = next((card for card in projects if card.id == wanted), projects[0] if projects else None)
+    # not the first by name: a project that somebody is added to must not take the place of the one they work in
+    oldest = min(projects, key=lambda card: card.id, default=None)
+    project = next((card for card in projects if card.id == wanted), oldest)
     return Visit(actor, project, projects, house.settings)
 
 
