@@ -15,7 +15,7 @@ from backend.vocabulary import Action
 from pages.components import background
 from pages.components.findings_panel import show_findings
 from pages.components.import_result import show_imports, show_summary
-from pages.components.mapping_form import mapping_form, show_rows, show_trial
+from pages.components.mapping_form import mapping_form, show_first, show_rows, show_verdict
 from pages.components.notices import attempt, guarded, plain, tell
 from pages.components.visit import Visit, require
 
@@ -110,12 +110,13 @@ def _take_in(visit: Visit) -> None:
         return
     if mapping is None:
         return
-    with st.container(border=True):
-        show_trial(try_mapping(looked, mapping), key=key)
+    tried = try_mapping(looked, mapping)
+    show_verdict(tried)
     st.button(
         "Import", type="primary", icon=":material/upload_file:", key=f"{key}_go",
         on_click=attempt, args=(_start, visit, upload.name, content, mapping, options),
     )  # fmt: skip
+    show_first(tried, key=key)
 
 
 visit = require(Action.IMPORT)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from backend.conversations import Shape
+from backend.conversations import Shape, metadata_text
 from backend.errors import InvalidInput
 from backend.intake.conversations import Imported
 from backend.intake.files import Preview
@@ -39,7 +39,7 @@ _ROWS_SHOWN = 300
 
 def show_rows(looked: Preview) -> None:
     """The first rows as they are."""
-    rows = [{column: str(value)[:_ROWS_SHOWN] for column, value in row.values.items()} for row in looked.rows]
+    rows = [{column: metadata_text(value)[:_ROWS_SHOWN] for column, value in row.values.items()} for row in looked.rows]
     st.dataframe(pd.DataFrame(rows, columns=list(looked.columns)), width="stretch", height=260, hide_index=True)
 
 
@@ -96,14 +96,21 @@ def _column(looked: Preview, name: str, proposed: str | None, *, key: str) -> st
     return st.selectbox(title, options, index=index, format_func=lambda column: column or "(none)", help=why, key=key)
 
 
-def show_trial(tried: list[Imported | Rejected], *, key: str) -> None:
-    """What the first rows would become: one conversation as it will be judged, and the reasons for those that fail."""
-    good = [item for item in tried if isinstance(item, Imported)]
+def show_verdict(tried: list[Imported | Rejected]) -> None:
+    """How many of the first rows can be taken, and why the others cannot."""
     bad = [item for item in tried if isinstance(item, Rejected)]
-    st.text(f"Of the first {len(tried)} rows, {len(good)} can be taken." + (" The first one:" if good else ""))
-    if good:
-        show_conversation(good[0].conversation.messages, key=f"{key}_trial")
-        if metadata := good[0].conversation.metadata:
-            st.text("Metadata: " + ", ".join(f"{name} = {value}" for name, value in list(metadata.items())[:12])[:400])
+    st.text(f"Of the first {len(tried)} rows, {len(tried) - len(bad)} can be taken.")
     for item in bad[:3]:
         st.text(f"Line {item.line}: {item.reason}")
+
+
+def show_first(tried: list[Imported | Rejected], *, key: str) -> None:
+    """The first conversation as it will be judged."""
+    first = next((item.conversation for item in tried if isinstance(item, Imported)), None)
+    if first is None:
+        return
+    with st.container(border=True):
+        st.caption("The first row, as it will be judged")
+        show_conversation(first.messages, key=f"{key}_first")
+        if first.metadata:
+            st.text("Metadata: " + ", ".join(f"{name} = {value}" for name, value in list(first.metadata.items())[:12])[:400])
