@@ -91,7 +91,7 @@ def _work(visit: Visit, days: int) -> None:
     with right:
         people = activity.by_person(frame)
         st.caption("By person")
-        chart = bars(people.head(15), x="person", y=activity.WORK, names=WORDS)
+        chart = bars(people.head(15), x="person", y=activity.WORK, names=WORDS, sideways=True)
         show_chart(chart, people.rename(columns=WORDS), key="throughput-people")
 
 
@@ -125,7 +125,7 @@ def _agreement(visit: Visit) -> None:
         link_to("results", "Set up a comparison", icon="balance")
         return
     st.caption("Share of pairs of raters who named the same winner of a comparison, by week")
-    show_chart(lines(frame, x="week", y=["agreed"]), frame, key="agreement-weeks")
+    show_chart(lines(frame, x="week", y=["agreed"], share=True), frame, key="agreement-weeks")
 
 
 main()

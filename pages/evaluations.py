@@ -123,7 +123,8 @@ def _finished(visit: Visit, card: EvaluationCard) -> None:
     )
     signature = card.report["models"].get(card.candidate_label, {}).get("bleu_signature", "")
     decoded = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in card.decoding.items())
-    st.text(f"{card.split.capitalize()} rows of snapshot {card.snapshot}. Decoding: {decoded}. BLEU signature: {signature}")
+    about = f"{card.split.capitalize()} rows of snapshot {card.snapshot}. Decoding: {decoded}. BLEU signature: {signature}"
+    st.caption(plain(about))
     with guarded():
         show_answers(visit, card)
     link_to("results", "Let people compare these answers blind", icon="balance")

@@ -8,7 +8,7 @@ import streamlit as st
 from backend.evaluation import lineage, queries
 from backend.evaluation.lineage import RecordLineage
 from backend.vocabulary import Action
-from pages.components.charts import sankey, show_chart, show_table
+from pages.components.charts import show_chart, show_table, stations
 from pages.components.links import link_to
 from pages.components.notices import guarded, plain
 from pages.components.visit import Visit, require
@@ -38,12 +38,14 @@ def _withdrawn(visit: Visit) -> None:
     current = frame[frame["current"]]
     records = frame["record"].nunique()
     if current.empty:
-        st.info(f"{records} withdrawn approvals were learned by versions that are not current.", icon=":material/info:")
+        st.info(
+            f"Withdrawn since, and learned only by versions that are not current: {records} records.", icon=":material/info:"
+        )
     else:
         st.warning(
             plain(
-                f"{current['version'].iloc[0]} is current and learned from {current['record'].nunique()} "
-                "approvals that were withdrawn since. Freeze a new snapshot and train again to unlearn them."
+                f"{current['version'].iloc[0]} is current and learned from records whose approval was withdrawn since: "
+                f"{current['record'].nunique()}. Freeze a new snapshot and train again to unlearn them."
             ),
             icon=":material/warning:",
         )
@@ -73,21 +75,23 @@ def _record(visit: Visit) -> None:
 
 
 def _draw_record(way: RecordLineage) -> None:
-    nodes, links = lineage.flow(way)
     st.subheader(f"The way of record {way.record_id}")
     st.text(way.prompt)
-    steps = links.assign(source=links["source"].map(nodes["name"]), target=links["target"].map(nodes["name"]))
-    show_chart(sankey(nodes, links), steps.drop(columns="value").rename(columns={"marked": "withdrawn"}), key="lineage-flow")
+    nodes, links = lineage.flow(way)
+    ends = {end: links[end].map(nodes["name"]).str.replace("\n", ", ") for end in ("source", "target")}
+    steps = pd.DataFrame({"from": ends["source"], "to": ends["target"], "withdrawn": links["marked"]})
+    show_chart(stations(nodes, links, columns=lineage.STATIONS), steps, key="lineage-way")
     if nodes["marked"].any():
         st.caption("Red is what rests on a withdrawn approval.")
-    for title, frame, empty in (
-        ("Revisions", way.revisions, "It has no text."),
-        ("Rulings", way.approvals, "Nobody has ruled on it yet."),
-        ("Snapshots", way.snapshots, "No snapshot holds it; only approved records are frozen."),
-        ("Versions", way.versions.drop(columns=["version_id"]), "No version has met it."),
-        ("Decisions about these versions", way.promotions, "None yet."),
-    ):
-        _table(title, frame, empty)
+    _tables(
+        [
+            ("Revisions", way.revisions, "It has no text."),
+            ("Rulings", way.approvals, "Nobody has ruled on it yet."),
+            ("Snapshots", way.snapshots, "No snapshot holds it; only approved records are frozen."),
+            ("Versions", way.versions.drop(columns=["version_id"]), "No version has met it."),
+            ("Decisions", way.promotions, "None yet about a version that met it."),
+        ]
+    )
 
 
 def _version(visit: Visit) -> None:
@@ -101,23 +105,29 @@ def _version(visit: Visit) -> None:
     chosen = st.selectbox("Version", list(names), format_func=lambda key: names[key], key="lineage_version")
     with visit.reading() as session:
         found = lineage.of_version(session, project_id=visit.project_id, version_id=chosen)
-    _table("What it is", pd.DataFrame(found.facts.items(), columns=["what", "value"]), "")
     if found.withdrawn:
         st.warning(
-            f"{found.withdrawn} of its rows rest on approvals that were withdrawn since; they come first below.",
+            f"{found.withdrawn} of its rows rest on approvals that were withdrawn since; they come first among its rows.",
             icon=":material/warning:",
         )
-    _table("What it met", found.counts, "It came from no run: a base model as it is.")
-    _table(f"Its rows, up to {lineage.ROWS_MOST}", found.rows, "It came from no run: a base model as it is.")
-    _table("Decisions", found.promotions, "None yet.")
+    none = "It came from no run: a base model as it is."
+    _tables(
+        [
+            ("What it is", pd.DataFrame(found.facts.items(), columns=["what", "value"]), ""),
+            ("What it met", found.counts, none),
+            (f"Its rows, up to {lineage.ROWS_MOST}", found.rows, none),
+            ("Decisions", found.promotions, "None yet."),
+        ]
+    )
 
 
-def _table(title: str, frame: pd.DataFrame, empty: str) -> None:
-    st.subheader(title)
-    if frame.empty:
-        st.caption(empty)
-    else:
-        show_table(frame, key=f"lineage-{title.split(',')[0].lower().replace(' ', '-')}")
+def _tables(tables: list[tuple[str, pd.DataFrame, str]]) -> None:
+    for tab, (title, frame, empty) in zip(st.tabs([title for title, _, _ in tables]), tables, strict=True):
+        with tab:
+            if frame.empty:
+                st.caption(empty)
+            else:
+                show_table(frame, key=f"lineage-{title.split(',')[0].lower().replace(' ', '-')}")
 
 
 main()

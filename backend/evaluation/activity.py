@@ -104,8 +104,7 @@ def by_day(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return frame.drop(columns="person")
     sums = frame.groupby("day")[list(WORK)].sum()
-    every = pd.date_range(min(sums.index), max(sums.index), freq="D").date
-    return sums.reindex(every, fill_value=0).rename_axis("day").reset_index()
+    return sums.reindex(_days(sums.index), fill_value=0).rename_axis("day").reset_index()
 
 
 def by_person(frame: pd.DataFrame) -> pd.DataFrame:
@@ -185,7 +184,11 @@ def feedback(session: Session, *, project_id: int, days: int = DAYS) -> pd.DataF
     rows = [
         (_date(at), ups, downs, None if csat is None else float(csat), n) for at, ups, downs, csat, n in session.exec(query)
     ]
-    return pd.DataFrame(rows, columns=["day", "up", "down", "satisfaction", "all"])
+    frame = pd.DataFrame(rows, columns=["day", "up", "down", "satisfaction", "all"])
+    if frame.empty:
+        return frame
+    whole = frame.set_index("day").reindex(_days(frame["day"])).rename_axis("day").reset_index()
+    return whole.fillna({"up": 0, "down": 0, "all": 0})
 
 
 def agreement(session: Session, *, project_id: int, days: int = 90) -> pd.DataFrame:
@@ -219,6 +222,11 @@ def agreement(session: Session, *, project_id: int, days: int = 90) -> pd.DataFr
     weeks = [at - timedelta(days=at.weekday()) for at in daily["day"]]
     weekly = daily.assign(week=weeks).groupby("week")[["pairs", "same"]].sum().reset_index()
     return weekly.assign(agreed=weekly["same"] / weekly["pairs"]).drop(columns="same")
+
+
+def _days(found: Any) -> Any:
+    """Every day from the first to the last, so that a day without anything shows as such."""
+    return pd.date_range(min(found), max(found), freq="D").date
 
 
 def _day(session: Session, moment: Any) -> Any:

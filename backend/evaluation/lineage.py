@@ -285,9 +285,13 @@ def _rows_of(session: Session, snapshot: Snapshot | None) -> tuple[pd.DataFrame,
     return pd.DataFrame(counts, columns=["split", "use", "rows", "withdrawn"]), pd.DataFrame(rows, columns=names)
 
 
+STATIONS = ("Record", "Revision", "Ruling", "Snapshot", "Version")
+"""The columns of `flow`."""
+
+
 def flow(lineage: RecordLineage) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Nodes and links of a record's way, for a figure. Marked is what rests on a withdrawn approval."""
-    nodes: list[tuple[str, int, bool]] = [(f"Record {lineage.record_id}", 0, False)]
+    nodes: list[tuple[str, int, bool]] = [(f"{lineage.record_id}", 0, False)]
     links: list[tuple[int, int, bool]] = []
     revisions: dict[Any, int] = {}
     approvals: dict[Any, tuple[int, bool]] = {}
@@ -299,19 +303,19 @@ def flow(lineage: RecordLineage) -> tuple[pd.DataFrame, pd.DataFrame]:
         return len(nodes) - 1
 
     for row in lineage.revisions.itertuples():
-        revisions[row.revision] = add(f"Revision {row.revision}", 1, False, 0)
+        revisions[row.revision] = add(f"{row.revision}\nby {row.by}", 1, False, 0)
     withdrawn_ids = set(lineage.approvals.loc[lineage.approvals["withdrawn_at"].notna(), "approval"])
     for row in lineage.approvals.itertuples():
         gone = row.approval in withdrawn_ids
-        word = "Withdrawn approval" if gone else str(row.decision).capitalize()
-        approvals[row.approval] = (add(f"{word} by {row.by}", 2, gone, revisions[row.revision]), gone)
+        word = "Approval withdrawn" if gone else str(row.decision).capitalize()
+        approvals[row.approval] = (add(f"{word}\nby {row.by}", 2, gone, revisions[row.revision]), gone)
     for row in lineage.snapshots.itertuples():
         source, gone = approvals.get(row.approval, (revisions[row.revision], False))
-        snapshots[row.snapshot] = (add(f"Snapshot {row.snapshot} ({row.split})", 3, gone, source), gone)
+        snapshots[row.snapshot] = (add(f"{row.snapshot}\n{row.split} split", 3, gone, source), gone)
     for row in lineage.versions.itertuples():
         source, _gone = snapshots[row.snapshot]
-        add(f"{row.version} ({row.stage}) {row.use}", 4, bool(row.learned_withdrawn), source)
+        add(f"{row.version} ({row.stage})\n{row.use}", 4, bool(row.learned_withdrawn), source)
     return (
         pd.DataFrame(nodes, columns=["name", "column", "marked"]),
-        pd.DataFrame([(*link[:2], 1, link[2]) for link in links], columns=["source", "target", "value", "marked"]),
+        pd.DataFrame(links, columns=["source", "target", "marked"]),
     )

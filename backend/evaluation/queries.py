@@ -196,15 +196,16 @@ def measures(card: EvaluationCard) -> pd.DataFrame:
         better = None if not difference else (difference > 0) == more
         n = min(model.get(f"{name}_n", model.get("n", 0)) for model in (base, tuned))
         rows.append((title, n, old, new, difference, better, _intervals(name, n, old, new)))
-    return pd.DataFrame(rows, columns=["measure", "n", "baseline", "candidate", "difference", "better", "95% intervals"])
+    names = ["measure", "n", "baseline", "candidate", "difference", "better", "95% intervals"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _intervals(name: str, n: int, old: float | None, new: float | None) -> str:
     if name != "exact_match" or not n or old is None or new is None:
         return ""
     shares, gain = (wilson(round(share * n), n) for share in (old, new)), newcombe(round(new * n), n, round(old * n), n)
-    named = zip(("baseline", "candidate", "difference"), (*shares, gain), strict=True)
-    return "; ".join(f"{who} {one.low:.2f} to {one.high:.2f}" for who, one in named if isinstance(one, Estimate))
+    bounds = [f"{one.low:.2f} to {one.high:.2f}" for one in (*shares, gain) if isinstance(one, Estimate)]
+    return "{}; {}; difference {}".format(*bounds) if len(bounds) == 3 else ""
 
 
 def responses(

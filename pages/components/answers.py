@@ -44,13 +44,17 @@ def _pair(card: EvaluationCard, pair: Pair) -> None:
         with right:
             st.caption("Reference answer")
             st.code(pair.reference, language=None, wrap_lines=True)
-        for column, name, text, metrics in (
-            (left, card.baseline, pair.baseline, pair.baseline_metrics),
-            (right, card.candidate, pair.candidate, pair.candidate_metrics),
+        for column, name, text, metrics in zip(
+            st.columns(2),
+            (card.baseline, card.candidate),
+            (pair.baseline, pair.candidate),
+            (pair.baseline_metrics, pair.candidate_metrics),
+            strict=True,
         ):
-            exact = "exact" if metrics.get("exact_match") else "not exact"
+            exact = ":green[:material/check:] exact" if metrics.get("exact_match") else ":red[:material/close:] not exact"
             column.caption(f"{plain(name)}: {exact}, ROUGE-L {metrics.get('rouge_l') or 0:.2f}")
             column.code(text, language=None, wrap_lines=True)
-        with st.expander("What the candidate changed against the reference", icon=":material/difference:"):
-            names = {"before_name": "reference", "after_name": "candidate"}
-            show_diff(pair.reference, pair.candidate, key=f"diff-{card.id}-{pair.record_id}", **names)
+        if pair.candidate != pair.reference:
+            with st.expander("Candidate against the reference, word by word", icon=":material/difference:"):
+                names = {"before_name": "reference", "after_name": "candidate"}
+                show_diff(pair.reference, pair.candidate, key=f"diff-{card.id}-{pair.record_id}", **names)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,7 @@ CLEAR = "rgba(0,0,0,0)"
 GOOD, POOR, MUTED, MAIN = "#2f8a63", "#b5523b", "#8a8f98", "#3f6f9f"
 """Tones that keep at least 3:1 against both backgrounds, for marks whose colour carries a meaning."""
 FAINT = "rgba(128,134,145,0.28)"
+GROUP_TONES = (MAIN, "#b07d12", "#2f8a63", "#b5523b", "#7d5ba6", "#5b8a94")
 HEIGHT = 320
 
 
@@ -43,34 +45,61 @@ def show_chart(figure: Any, frame: pd.DataFrame, *, key: str, columns: Mapping[s
 
 
 def show_table(frame: pd.DataFrame, *, key: str, columns: Mapping[str, Any] | None = None) -> None:
-    """A table and its CSV."""
-    st.dataframe(frame, width="stretch", hide_index=True, column_config=dict(columns or {}))
+    """A table and its CSV. Columns get plain titles, moments are shown to the minute in UTC."""
+    config = {str(name): _column(str(name), frame[name]) for name in frame.columns} | dict(columns or {})
+    st.dataframe(frame, width="stretch", hide_index=True, column_config=config)
     st.download_button(
         "Download as CSV", as_csv(frame), file_name=f"{key}.csv", mime="text/csv", icon=":material/download:", key=f"{key}-csv"
     )
 
 
-def bars(frame: pd.DataFrame, *, x: str, y: Sequence[str], stacked: bool = True, names: Mapping[str, str] | None = None) -> Any:
-    """One bar a row and column of `y`; `names` are the legend's words."""
+def _column(name: str, values: pd.Series) -> Any:
+    title = name.replace("_", " ")
+    title = title[:1].upper() + title[1:]
+    if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
+        return st.column_config.DatetimeColumn(title, format="D MMM YYYY, HH:mm", timezone="UTC")
+    return st.column_config.Column(title)
+
+
+def bars(
+    frame: pd.DataFrame,
+    *,
+    x: str,
+    y: Sequence[str],
+    stacked: bool = True,
+    sideways: bool = False,
+    names: Mapping[str, str] | None = None,
+) -> Any:
+    """One bar a row and column of `y`; `names` are the legend's words. Days are written as such; `sideways` for long names."""
     import plotly.graph_objects as go
 
-    titles = names or {}
-    figure = go.Figure([go.Bar(x=_texts(frame[x]), y=frame[column], name=label(titles.get(column, column))) for column in y])
-    figure.update_layout(barmode="stack" if stacked else "group", showlegend=len(y) > 1)
+    titles, places = names or {}, _texts(frame[x])
+    figure = go.Figure()
+    for column in y:
+        along = {"x": frame[column], "y": places, "orientation": "h"} if sideways else {"x": places, "y": frame[column]}
+        figure.add_trace(go.Bar(**along, name=label(titles.get(column, column))))
+    figure.update_layout(barmode="stack" if stacked else "group", showlegend=len(y) > 1, bargap=0.35)
+    if sideways:
+        figure.update_yaxes(type="category", autorange="reversed")
+        return _framed(figure, height=max(HEIGHT, 80 + 30 * len(frame)))
+    figure.update_xaxes(type="category", nticks=8, tickangle=0)
     return _framed(figure)
 
 
-def lines(frame: pd.DataFrame, *, x: str, y: Sequence[str], names: Mapping[str, str] | None = None) -> Any:
-    """One line a column of `y`, with a mark at each value."""
+def lines(frame: pd.DataFrame, *, x: str, y: Sequence[str], share: bool = False, names: Mapping[str, str] | None = None) -> Any:
+    """One line a column of `y`, with a mark at each value; `share` is for values from 0 to 1, in per cent."""
     import plotly.graph_objects as go
 
-    titles = names or {}
+    titles, places = names or {}, _texts(frame[x])
     traces = [
-        go.Scatter(x=_texts(frame[x]), y=frame[column], name=label(titles.get(column, column)), mode="lines+markers")
+        go.Scatter(x=places, y=frame[column], name=label(titles.get(column, column)), mode="lines+markers", marker={"size": 9})
         for column in y
     ]
     figure = go.Figure(traces)
     figure.update_layout(showlegend=len(y) > 1)
+    figure.update_xaxes(type="category", nticks=8, tickangle=0)
+    if share:
+        figure.update_yaxes(range=[-0.02, 1.05], tickformat=".0%")
     return _framed(figure)
 
 
@@ -98,6 +127,7 @@ def funnel(frame: pd.DataFrame, *, step: str, count: str) -> Any:
             y=_texts(frame[step]),
             x=frame[count],
             textinfo="value+percent initial",
+            marker={"color": MAIN},
             connector={"line": {"width": 0}, "fillcolor": FAINT},
         )
     )
@@ -113,8 +143,12 @@ def intervals(
     high: str,
     reference: float | None = None,
     faded: str | None = None,
+    share: bool = False,
 ) -> Any:
-    """A forest plot: one row a mark, with its interval and a line at `reference`. `faded` names a column of rows to grey."""
+    """A forest plot: one row a mark, with its interval and a line at `reference`.
+
+    `faded` names a column of rows to grey; `share` writes the axis in per cent.
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure(
@@ -128,6 +162,8 @@ def intervals(
     )
     if reference is not None:
         figure.add_vline(x=reference, line={"dash": "dot", "color": MUTED})
+    if share:
+        figure.update_xaxes(tickformat=".0%")
     figure.update_yaxes(autorange="reversed", type="category")
     return _framed(figure, height=max(160, 70 + 36 * len(frame)))
 
@@ -148,7 +184,7 @@ def grouped_intervals(frame: pd.DataFrame, *, name: str, group: str, value: str,
             y=heights,
             name=label(one),
             mode="markers",
-            marker={"size": 10},
+            marker={"size": 10, "color": GROUP_TONES[place % len(GROUP_TONES)]},
             error_x=_whiskers(rows, value, low, high),
             customdata=_texts(rows[name]),
             hovertemplate="%{customdata}: %{x:.2f}<extra>%{fullData.name}</extra>",
@@ -188,42 +224,55 @@ def _whiskers(frame: pd.DataFrame, value: str, low: str, high: str) -> dict[str,
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 2}
 
 
-def sankey(nodes: pd.DataFrame, links: pd.DataFrame) -> Any:
-    """Flows from left to right. `nodes`: name, column (0…), marked. `links`: source, target (row numbers), value, marked."""
+def stations(nodes: pd.DataFrame, links: pd.DataFrame, *, columns: Sequence[str]) -> Any:
+    """Stations from left to right. `nodes`: name, column (0…), marked. `links`: source, target (row numbers), marked."""
     import plotly.graph_objects as go
 
     tone = {True: POOR, False: MAIN}
-    last = max(1, int(nodes["column"].max()))
-    flow = go.Sankey(
-        arrangement="snap",
-        node={
-            "label": [label(name) for name in nodes["name"]],
-            "color": [tone[bool(marked)] for marked in nodes["marked"]],
-            "x": [min(0.999, max(0.001, column / last)) for column in nodes["column"]],
-            "y": _spread(nodes),
-            "pad": 18,
-            "thickness": 16,
-            "line": {"width": 0},
-        },
-        link={
-            "source": links["source"].tolist(),
-            "target": links["target"].tolist(),
-            "value": links["value"].tolist(),
-            "color": ["rgba(181,82,59,0.45)" if marked else FAINT for marked in links["marked"]],
-        },
+    heights = _spread(nodes)
+    figure = go.Figure()
+    for link in links.itertuples():
+        ends = [int(link.source), int(link.target)]
+        line = {"color": POOR if link.marked else MUTED, "width": 2}
+        spots = {"x": nodes["column"].iloc[ends], "y": [heights[end] for end in ends]}
+        figure.add_trace(go.Scatter(**spots, mode="lines", line=line, hoverinfo="skip"))
+    figure.add_trace(
+        go.Scatter(
+            x=nodes["column"],
+            y=heights,
+            text=["<br>".join(label(line, 34) for line in str(name).split("\n")) for name in nodes["name"]],
+            mode="markers+text",
+            textposition="bottom center",
+            marker={"size": 18, "color": [tone[bool(marked)] for marked in nodes["marked"]]},
+            hovertemplate="%{text}<extra></extra>",
+        )
     )
-    return _framed(go.Figure(flow), height=max(240, 60 * int(nodes["column"].value_counts().max()) + 80))
+    last = len(columns) - 1
+    figure.update_xaxes(
+        range=[-0.5, last + 0.5],
+        tickvals=list(range(len(columns))),
+        ticktext=list(columns),
+        side="top",
+        showgrid=False,
+        zeroline=False,
+    )
+    figure.update_yaxes(visible=False, range=[min(heights) - 0.9, max(heights) + 0.6])
+    figure.update_layout(showlegend=False)
+    return _framed(figure, height=140 + 80 * int(nodes["column"].value_counts().max()))
 
 
 def _spread(nodes: pd.DataFrame) -> list[float]:
-    """A height for every node: those of a column share it evenly."""
+    """A height for every node: those of a column stand one apart around the middle."""
     sizes = nodes["column"].value_counts()
     order = nodes.groupby("column").cumcount()
-    return [float((place + 0.5) / sizes[column]) for place, column in zip(order, nodes["column"], strict=True)]
+    return [float((sizes[column] - 1) / 2 - place) for place, column in zip(order, nodes["column"], strict=True)]
 
 
 def _texts(values: pd.Series) -> list[Any]:
-    return [label(value) if isinstance(value, str) else value for value in values]
+    """Values as places on an axis: names escaped, days written out."""
+    return [
+        label(value) if isinstance(value, str) else f"{value:%d %b}" if isinstance(value, date) else value for value in values
+    ]
 
 
 def _framed(figure: Any, *, height: int = HEIGHT) -> Any:
@@ -232,6 +281,7 @@ def _framed(figure: Any, *, height: int = HEIGHT) -> Any:
         margin={"l": 8, "r": 8, "t": 24, "b": 8},
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
+        colorway=list(GROUP_TONES),
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
     )
     return figure

@@ -43,7 +43,7 @@ def test_the_measures_and_answers_of_both_stand_beside_each_other(house: Runtime
     measures = page.dataframe[0].value
     exact = measures[measures["measure"].str.startswith("Exact")].iloc[0]
     assert (exact["touchstone-mini"], exact["Version 1"], exact["n"]) == (0, 0.75, 12)
-    assert "candidate 0.47 to 0.91" in exact["95% intervals"]
+    assert "; 0.47 to 0.91; difference" in exact["95% intervals"]
     assert "12 questions" in words(page)
     page.selectbox(key=f"shown_{made.id}").select("tuned_wrong").run()
     assert "3 questions" in words(page)

@@ -15,7 +15,9 @@ def test_a_withdrawn_approval_shows_the_current_version_that_learned_from_it(hou
         session.commit()
     page = opened(house, scene.lead, "lineage")
     assert not page.exception
-    assert "Version 1 is current and learned from 1 approvals" in words(page)
+    assert "Version 1 is current and learned from records whose approval was withdrawn since: 1" in words(page).replace(
+        "\\", ""
+    )
     page.text_input(key="lineage_text").input("Question 0?").run()
     assert not page.exception
     assert "The way of record 1" in words(page)

@@ -103,7 +103,7 @@ def test_a_rejection_leads_nowhere(sqlite: Database) -> None:
         assert list(found.approvals["decision"]) == [Decision.REJECTED]
         assert found.versions.empty
         nodes, _links = lineage.flow(found)
-        assert list(nodes["name"]) == [f"Record {record.id}", "Revision 1", "Rejected by system"]
+        assert list(nodes["name"]) == [f"{record.id}", "1\nby system", "Rejected\nby system"]
 
 
 @pytest.mark.parametrize("text", ["'; DROP TABLE record; --", "%", "_", "\\", "Question 3"])
