@@ -12,7 +12,7 @@ from backend.datasets.splits import Ratios
 from backend.vocabulary import Action
 from pages.components.charts import show_table
 from pages.components.links import link_to
-from pages.components.notices import attempt, tell
+from pages.components.notices import attempt, show_notices, tell
 from pages.components.snapshot_view import show_snapshot
 from pages.components.visit import Visit, require
 
@@ -100,6 +100,7 @@ def _freeze(visit: Visit) -> None:
 @st.fragment
 def _list(visit: Visit, made: pd.DataFrame) -> None:
     """A part of its own, because looking into a snapshot needs no new count of what could be frozen."""
+    show_notices()
     show_table(
         made.drop(columns=["id"]),
         key="snapshots",

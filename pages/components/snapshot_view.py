@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
@@ -12,9 +12,11 @@ from backend.datasets.exporting import SHAPES, What, export
 from backend.datasets.freezing import verify
 from backend.vocabulary import Action, Split
 from pages.components.charts import show_table
-from pages.components.notices import guarded
+from pages.components.notices import attempt, guarded
 from pages.components.visit import Visit
 
+MADE = "export_made"
+"""Where a file waits to be taken, with what it was made for."""
 SHAPE_NAMES = {
     "openai": "OpenAI messages (JSONL)",
     "sharegpt": "ShareGPT (JSONL)",
@@ -95,43 +97,51 @@ def _files(visit: Visit, snapshot_id: int) -> None:
             st.success("Every file is byte for byte what was frozen.", icon=":material/check_circle:")
     if not visit.may(Action.EXPORT):
         return
-    st.text("Download; importing the file again gives the same conversations.")
     with visit.reading() as session:
         counts = queries.get_snapshot(session, visit.actor, snapshot_id).manifest["counts"]
-    parts = [None, *(part for part in Split if counts[part.value])]
-    split = st.selectbox(
+    left, right = st.columns(2)
+    shape = left.selectbox("Format", list(SHAPE_NAMES), format_func=SHAPE_NAMES.__getitem__, key="export_shape")
+    split = right.selectbox(
         "Part",
-        parts,
+        [None, *(part for part in Split if counts[part.value])],
         format_func=lambda part: "All" if part is None else part.value.capitalize(),
-        key=f"snapshot_part_{snapshot_id}",
+        key=f"export_part_{snapshot_id}",
     )
-    for column, (shape, name) in zip(st.columns(len(SHAPE_NAMES)), SHAPE_NAMES.items(), strict=True):
-        suffix = "csv" if shape == "csv" else "jsonl"
-        column.download_button(
-            name,
-            _content(visit, snapshot_id, shape, split),
-            file_name=f"snapshot-{snapshot_id}{f'-{split.value}' if split else ''}-{shape}.{suffix}",
-            mime="text/csv" if shape == "csv" else "application/jsonl",
-            icon=":material/download:",
-            on_click="ignore",
-            width="stretch",
-            key=f"download-{snapshot_id}-{shape}-{split}",
+    wanted = (snapshot_id, shape, split)
+    made_for, made = st.session_state.get(MADE, (None, None))
+    if made is None or made_for != wanted:
+        st.session_state.pop(MADE, None)
+        st.button(
+            "Make the file",
+            icon=":material/output:",
+            help="Importing it again gives the same conversations.",
+            on_click=attempt,
+            args=(_make, visit, wanted),
+            key=f"export_make_{snapshot_id}",
         )
+        return
+    st.download_button(
+        f"Download {made.rows} rows",
+        made.content,
+        file_name=made.file_name,
+        mime=made.mime,
+        type="primary",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"export_take_{snapshot_id}",
+    )
 
 
-def _content(visit: Visit, snapshot_id: int, shape: str, split: Split | None) -> Callable[[], bytes]:
-    """Makes the file when it is asked for, so that only what is taken is built and noted in the audit trail."""
-
-    def content() -> bytes:
-        with visit.writing() as session:
-            return export(
-                session=session,
-                actor=visit.actor,
-                project_id=visit.project_id,
-                what=What.SNAPSHOT,
-                shape=SHAPES[shape],
-                snapshot_id=snapshot_id,
-                split=split,
-            ).content
-
-    return content
+def _make(visit: Visit, wanted: tuple[int, str, Split | None]) -> None:
+    snapshot_id, shape, split = wanted
+    with visit.writing() as session:
+        made = export(
+            session=session,
+            actor=visit.actor,
+            project_id=visit.project_id,
+            what=What.SNAPSHOT,
+            shape=SHAPES[shape],
+            snapshot_id=snapshot_id,
+            split=split,
+        )
+    st.session_state[MADE] = (wanted, made)

@@ -49,6 +49,10 @@ def test_a_lead_freezes_and_looks_into_what_was_frozen(house: Runtime, shop: Sho
     assert (made.name, made.manifest["counts"]) == (HOSTILE, {"train": 6, "validation": 1, "test": 3})
     page.button(key=f"snapshot_check_{made.id}").click().run()
     assert "byte for byte" in words(page)
+    page.selectbox(key="export_shape").select("alpaca").run()
+    page.button(key=f"export_make_{made.id}").click().run()
+    assert not page.exception
+    assert page.get("download_button")[-1].proto.label == "Download 10 rows"
 
 
 def test_shares_that_do_not_add_up_freeze_nothing_and_say_why(house: Runtime, shop: Shop) -> None:
