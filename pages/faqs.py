@@ -62,7 +62,7 @@ def show_list(visit: Visit, topics: list[str]) -> None:
             "state": st.column_config.TextColumn("State", width="small"),
             "revision": st.column_config.NumberColumn("Revision", width="small", format="%d"),
             "cited_by": st.column_config.NumberColumn("Cited by", width="small", format="%d"),
-            "changed": st.column_config.DatetimeColumn("Changed", width="small", format="D MMM YYYY, HH:mm"),
+            "changed": st.column_config.DatetimeColumn("Changed", width="small", format="D MMM YYYY"),
         },
     )
 

@@ -75,9 +75,9 @@ def show_list(visit: Visit, wanted: RecordFilter, count: int, total: int) -> Non
             "answer": st.column_config.TextColumn("Reference answer", width="medium"),
             "revision": st.column_config.NumberColumn("Revision", width="small", format="%d"),
             "source": st.column_config.TextColumn("Import", width="small"),
-            "findings": st.column_config.TextColumn("Open findings", width="small"),
+            "findings": st.column_config.TextColumn("Findings", width="small"),
             "metadata": st.column_config.TextColumn("Metadata", width="medium"),
-            "added": st.column_config.DatetimeColumn("Added", width="small", format="D MMM YYYY, HH:mm"),
+            "added": st.column_config.DatetimeColumn("Added", width="small", format="D MMM YYYY"),
         },
     )
     if visit.may(Action.BULK_REVIEW):

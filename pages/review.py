@@ -77,26 +77,24 @@ def show_record(visit: Visit, hand: desk.Hand, lease: Lease, detail: RecordDetai
     if hand.mode == "edit":
         show_edit_form(visit, hand, lease, detail)
     elif detail.alike:
-        mine, other = st.columns(2)
-        with mine:
-            st.caption("This record")
-            show_text(detail, key="review-text")
-        with other:
-            show_other(visit, detail)
+        show_beside_other(visit, detail)
     else:
         show_text(detail, key="review-text")
     show_more(detail, key="review")
 
 
-def show_other(visit: Visit, detail: RecordDetail) -> None:
-    """A record that this one repeats, beside it."""
-    other_id = st.selectbox(
-        "Is like record", detail.alike, key=f"alike-{detail.id}", label_visibility="collapsed",
-        format_func=lambda other: f"Is like record {other}",
-    )  # fmt: skip
-    with guarded(), visit.reading() as session:
+def show_beside_other(visit: Visit, detail: RecordDetail) -> None:
+    """The record beside one that it repeats."""
+    other_id = detail.alike[0]
+    if len(detail.alike) > 1:
+        other_id = st.selectbox("Compare with record", detail.alike, key=f"alike-{detail.id}", width=220)
+    mine, theirs = st.columns(2)
+    with mine:
+        st.caption("This record")
+        show_text(detail, key="review-text")
+    with theirs, guarded(), visit.reading() as session:
         other = record_detail(session, visit.actor, visit.project_id, other_id)
-        st.caption(f"It is {other.status.value}")
+        st.caption(f"Record {other.id}, which is like it: {other.status.value}")
         show_conversation(other.messages, key="review-other")
 
 

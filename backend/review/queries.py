@@ -46,7 +46,8 @@ LIST_COLUMNS = ["id", "status", "question", "answer", "revision", "source", "fin
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """`waiting` is every pending or flagged record of the project; `yours_today` your rulings since midnight UTC."""
+    """`waiting` is every pending or flagged record of the project; `yours_today` your rulings since
+    midnight UTC that you have not taken back."""
 
     waiting: int
     flagged: int
@@ -149,6 +150,7 @@ def queue_counts(session: Session, actor: Actor, project_id: int) -> QueueCounts
         .select_from(Approval)
         .join(Record, col(Approval.record_id) == Record.id)
         .where(Record.project_id == project_id, Approval.author_id == actor.account_id, Approval.created_at >= midnight)
+        .where(or_(col(Approval.withdrawn_at).is_(None), col(Approval.withdrawn_by) != actor.account_id))
     )
     today = 0 if actor.account_id is None else session.exec(mine).one()
     return QueueCounts(sum(counts.values()), counts.get(RecordStatus.FLAGGED, 0), today)

@@ -13,10 +13,10 @@ from backend.review import curating_faqs
 from backend.review.curating_faqs import MOST_ANSWER, MOST_QUESTION, MOST_TOPIC, FaqText
 from backend.review.faq_queries import FaqDetail, FaqRevisionCard
 from backend.review.revisions import MOST_REASON
-from backend.vocabulary import Action, Decision, FaqState
+from backend.vocabulary import Action, Decision, FaqState, RecordStatus
 from pages.components.collisions import show_collision
 from pages.components.notices import attempt, plain, tell
-from pages.components.record_card import when, who
+from pages.components.record_card import STATUS, when, who
 from pages.components.visit import Visit
 from pages.components.worddiff import show_diff
 
@@ -129,7 +129,10 @@ def show_citing(visit: Visit, detail: FaqDetail, frame: pd.DataFrame) -> None:
         words = "1 record was" if doubtful == 1 else f"{doubtful:,} records were"
         st.warning(f"{words} written for an older answer and may need an edit.", icon=":material/edit_note:")
     st.dataframe(
-        frame.assign(open=[f"/records?record={record_id}" for record_id in frame["id"]]),
+        frame.assign(
+            open=[f"/records?record={record_id}" for record_id in frame["id"]],
+            status=[STATUS[RecordStatus(status)][0] for status in frame["status"]],
+        ),
         width="stretch",
         hide_index=True,
         key=f"faq-citing-{detail.id}",

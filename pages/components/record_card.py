@@ -17,7 +17,7 @@ from pages.components.notices import plain
 from pages.components.worddiff import show_diff
 
 STATUS = {
-    RecordStatus.PENDING: ("Waiting for review", "hourglass_empty", "gray"),
+    RecordStatus.PENDING: ("Waiting", "hourglass_empty", "gray"),
     RecordStatus.APPROVED: ("Approved", "check_circle", "green"),
     RecordStatus.REJECTED: ("Rejected", "cancel", "red"),
     RecordStatus.FLAGGED: ("Flagged", "flag", "orange"),
@@ -57,7 +57,9 @@ def show_more(detail: RecordDetail, *, key: str) -> None:
         f"Comments ({len(detail.comments)}{', ' + str(flags) + ' flagged' if flags else ''})",
         f"History ({len(detail.revisions) + len(detail.rulings)})",
     ]
-    findings, faqs, comments, history = st.tabs(names)
+    sizes = (len(detail.findings), len(detail.citations), len(detail.comments))
+    fullest = next((name for name, size in zip(names, sizes, strict=False) if size), names[3])
+    findings, faqs, comments, history = st.tabs(names, default=fullest)
     with findings:
         _findings(detail)
     with faqs:

@@ -30,22 +30,22 @@ def choose_filter(visit: Visit) -> RecordFilter:
     )
     kind = finding.selectbox(
         "Finding",
-        [None, *FindingKind],
-        format_func=lambda found: "Any" if found is None else FINDING_WORDS.get(found, found),
+        ["", *FindingKind],
+        format_func=lambda found: FINDING_WORDS.get(found, found) or "Any",
         key="records-finding",
     )
     source, key, value, repeats = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
     source_id = source.selectbox(
-        "Import", [None, *sources], format_func=lambda found: "Any" if found is None else sources[found], key="records-source"
+        "Import", [0, *sources], format_func=lambda found: sources.get(found, "Any"), key="records-source"
     )
     slice_key = key.selectbox("Metadata", ["", *slices], format_func=lambda found: found or "Any", key="records-slice")
-    slice_value = value.selectbox("is", slices.get(slice_key, []), key=f"records-value-{slice_key}", disabled=not slice_key)
+    slice_value = value.selectbox("Value", slices.get(slice_key, []), key=f"records-value-{slice_key}", disabled=not slice_key)
     return RecordFilter(
         statuses=tuple(statuses),
-        source_id=source_id,
+        source_id=source_id or None,
         slice_key=slice_key if slice_value is not None else "",
         slice_value=slice_value or "",
-        finding=kind,
+        finding=FindingKind(kind) if kind else None,
         text=words or "",
         duplicates_only=repeats.checkbox("Repeated only", key="records-duplicates"),
         faq_id=_faq_of_link(),

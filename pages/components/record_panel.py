@@ -20,7 +20,7 @@ def show_panel(visit: Visit, detail: RecordDetail) -> None:
     with st.container(border=True):
         show_heading(detail)
         if visit.may(Action.REVIEW):
-            with st.container(horizontal=True):
+            with st.container(horizontal=True, vertical_alignment="center"):
                 _actions(visit, detail)
         show_text(detail, key="records-text-of")
         show_more(detail, key=f"records-{detail.id}")

@@ -7,6 +7,7 @@ import streamlit as st
 from backend.review.leases import Lease
 from backend.review.queries import RecordDetail
 from pages.components import reviewdesk as desk
+from pages.components.keys import one_press_one_act
 from pages.components.review_forms import show_dismiss_form, show_words_form
 from pages.components.visit import Visit
 
@@ -20,13 +21,13 @@ BUTTONS = (
 
 def show_actions(visit: Visit, hand: desk.Hand, lease: Lease, detail: RecordDetail) -> None:
     """Every decision with its key."""
-    number = detail.head
+    number, editing = detail.head, hand.mode == "edit"  # what is typed is not what would be approved
     held = f"{lease.slot_id}-{lease.fence}"
     if desk.personal(detail):
         st.warning("It holds personal data. Mask it before you approve.", icon=":material/lock:")
         st.button(
             "Mask and approve", type="primary", icon=":material/visibility_off:", shortcut="M", width="stretch",
-            key=f"mask-{held}", on_click=desk.press_mask, args=(visit, lease, detail),
+            disabled=editing, key=f"mask-{held}", on_click=desk.press_mask, args=(visit, lease, detail),
         )  # fmt: skip
         st.button(
             "It is none", icon=":material/lock_open:", shortcut="N", width="stretch", key=f"dismiss-{held}",
@@ -36,7 +37,7 @@ def show_actions(visit: Visit, hand: desk.Hand, lease: Lease, detail: RecordDeta
             show_dismiss_form(visit, lease, detail)
     else:
         st.button(
-            "Approve", type="primary", icon=":material/check:", shortcut="A", width="stretch",
+            "Approve", type="primary", icon=":material/check:", shortcut="A", width="stretch", disabled=editing,
             key=f"approve-{held}-{number}", on_click=desk.press_approve, args=(visit, lease, number),
         )  # fmt: skip
     for mode, label, key, icon in BUTTONS:
@@ -51,6 +52,7 @@ def show_actions(visit: Visit, hand: desk.Hand, lease: Lease, detail: RecordDeta
     with st.expander("Leave a comment", icon=":material/chat:"):
         st.text_area("For whoever looks at it next", key=key, max_chars=2000)
         st.button("Comment", key=f"comment-{detail.id}", on_click=desk.press_comment, args=(visit, detail.id, key))
+    one_press_one_act()
 
 
 def show_undo(visit: Visit, hand: desk.Hand) -> None:

@@ -11,6 +11,7 @@ from backend.review.revisions import MOST_REASON, as_text
 from pages.components import reviewdesk as desk
 from pages.components.collisions import show_collision
 from pages.components.conversation import LABELS
+from pages.components.keys import focus_on
 from pages.components.visit import Visit
 from pages.components.worddiff import show_diff
 
@@ -26,6 +27,7 @@ def show_dismiss_form(visit: Visit, lease: Lease, detail: RecordDetail) -> None:
     with st.form(f"form-dismiss-{lease.item_id}", border=True):
         example = "For example: our own hotline"
         st.text_input("Why is it none?", key=desk.words_key(lease, "dismiss"), max_chars=MOST_REASON, placeholder=example)
+        focus_on(desk.words_key(lease, "dismiss"), "dismiss")
         st.form_submit_button(
             "It is no personal data", icon=":material/lock_open:", on_click=desk.press_dismiss, args=(visit, lease, detail)
         )
@@ -36,6 +38,7 @@ def show_words_form(visit: Visit, lease: Lease, detail: RecordDetail, what: str)
     question, button, example, icon = FORMS[what]
     with st.form(f"form-{what}-{lease.item_id}", border=True):
         st.text_input(question, key=desk.words_key(lease, what), max_chars=MOST_REASON, placeholder=example)
+        focus_on(desk.words_key(lease, what), what)
         st.form_submit_button(
             button,
             type="primary",
@@ -52,6 +55,7 @@ def show_edit_form(visit: Visit, hand: desk.Hand, lease: Lease, detail: RecordDe
         Message(message.role, _turn(detail, index, message, visit.settings.text_max_chars))
         for index, message in enumerate(detail.messages)
     ]
+    focus_on(desk.draft_key(detail.id, detail.head, len(detail.messages) - 1), f"edit-{detail.id}-{detail.head}")
     before, after = as_text(detail.messages), as_text(draft)
     if before != after:
         show_diff(before, after, key=f"draft-diff-{detail.id}", before_name="before", after_name="your draft")
