@@ -39,9 +39,12 @@ def register(subparsers: Any) -> None:
 
 def _worker(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
     worker = make_worker(house)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.leave())
-    return {"left_running": worker.run(once=arguments.once)}
+    before = {number: signal.signal(number, lambda *_: worker.leave()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        return {"left_running": worker.run(once=arguments.once)}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _jobs(arguments: argparse.Namespace, house: Runtime) -> list[dict[str, Any]]:
