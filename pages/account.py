@@ -15,7 +15,7 @@ from pages.components.visit import Visit, require, token
 PREFERENCES = {
     "keyboard_shortcuts": ("Keyboard shortcuts", "Approve, rate and skip by single keys."),
     "show_guidelines": ("Show guidelines", "Keep a task's guidelines open beside the item."),
-    "auto_advance": ("Go on by itself", "After an answer, show the next item at once."),
+    "fast_desk": ("Fast rating desk", "Off: plain buttons, which every screen reader knows."),
 }
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
+from backend.access.maintaining import set_preference
 from backend.access.queries import profile_of
-from backend.review.desk_queries import DeskTask, desk_count, desk_tasks
+from backend.review.desk_queries import DeskCount, DeskTask, desk_count, desk_tasks
 from backend.vocabulary import Action, TaskKind
 from pages.components import desk
-from pages.components.notices import guarded, plain
+from pages.components.fast_desk import show_fast_desk
+from pages.components.notices import attempt, guarded, plain
 from pages.components.rubric_form import show_item, show_undo
 from pages.components.visit import Visit, require
 
 KINDS = {TaskKind.RATE: "Rate", TaskKind.COMPARE: "Compare"}
+FEW = 6  # tasks; more go into a select box
+READ_AFTER = 5  # answers, after which the guidelines start folded
 HOW = {
     TaskKind.RATE: "Answer each question with a digit from 1 (worst) to 5 (best). The last digit saves the rating.",
     TaskKind.COMPARE: "Choose the better answer with ← or →, T if they are equally good, B if both are bad.",
@@ -25,22 +29,32 @@ def choose(tasks: list[DeskTask]) -> DeskTask:
     if len(tasks) == 1:
         st.markdown(f"**{names[tasks[0].id]}**")
         return tasks[0]
-    chosen = st.selectbox("Task", list(names), format_func=lambda key: names[key], key="desk-task", bind="query-params")
-    return next(task for task in tasks if task.id == chosen)
+    if len(tasks) <= FEW:  # after a press on a pill the keys work at once; a select box would keep them for its search
+        chosen = st.pills("Task", list(names), format_func=lambda key: names[key], key="desk-task", default=tasks[0].id)
+    else:
+        chosen = st.selectbox("Task", list(names), format_func=lambda key: names[key], key="desk-task")
+    return next((task for task in tasks if task.id == chosen), tasks[0])
 
 
-def show_numbers(visit: Visit, task: DeskTask) -> None:
+def numbers(visit: Visit, task: DeskTask) -> DeskCount:
     """What is left and what was done."""
     with visit.reading() as session:
-        count = desk_count(session, actor=visit.actor, project_id=visit.project_id, task_id=task.id)
-    left, done, today = st.columns(3)
-    left.metric("Waiting for you", count.waiting_text)
-    done.metric("Done by you in this task", count.done)
-    today.metric("Done by you today", count.today)
+        return desk_count(session, actor=visit.actor, project_id=visit.project_id, task_id=task.id)
 
 
-def work(visit: Visit, task: DeskTask, *, keys: bool) -> None:
-    """The item in hand, or that there is none."""
+def show_guidelines(task: DeskTask, *, unread: bool) -> None:
+    """The task's guidelines, open until they had a chance to be read."""
+    if task.guidelines:
+        with st.expander("Guidelines", icon=":material/menu_book:", expanded=unread):
+            st.text(task.guidelines)
+
+
+def plain_desk(visit: Visit, task: DeskTask, count: DeskCount, *, keys: bool) -> None:
+    """The item in hand with Streamlit's own buttons, or that there is none."""
+    st.markdown(
+        f":material/inbox: **{count.waiting_text}** waiting for you · :material/task_alt: **{count.done}** done by you here · "
+        f":material/today: **{count.today}** today"
+    )
     hand = desk.fill(visit, task.id)
     item = hand.front(task.id)
     if item is not None:
@@ -50,6 +64,16 @@ def work(visit: Visit, task: DeskTask, *, keys: bool) -> None:
     st.success("Nothing is left for you in this task. Thank you!", icon=":material/done_all:")
     st.text("Items that somebody skips or leaves unfinished may come back; look in again later, or choose another task.")
     show_undo(visit, task, keys, place=st.container(), key=f"undo-last-{task.id}")
+
+
+def switch(visit: Visit, fast: bool) -> None:
+    """Callback: choose the other desk, also for next time."""
+
+    def save() -> None:
+        with visit.writing() as session:
+            set_preference(session=session, actor=visit.actor, name="fast_desk", value=fast)
+
+    attempt(save)
 
 
 visit = require(Action.RATE)
@@ -62,12 +86,33 @@ if not tasks:
     st.text("A lead makes rating and comparison tasks from an evaluation, on the page Results. They appear here at once.")
     st.stop()
 task = choose(tasks)
+fast, keys = preferences.get("fast_desk", True), preferences.get("keyboard_shortcuts", True)
 with guarded():
-    if task.guidelines:
-        with st.expander("Guidelines", icon=":material/menu_book:", expanded=preferences.get("show_guidelines", True)):
-            st.text(task.guidelines)
-    show_numbers(visit, task)
-    work(visit, task, keys=preferences.get("keyboard_shortcuts", True))
+    count = numbers(visit, task)
+    show_guidelines(task, unread=preferences.get("show_guidelines", True) and count.done < READ_AFTER)
+    if fast:
+        st.caption(HOW[task.kind])
+    else:
+        plain_desk(visit, task, count, keys=keys)
+
+
+@st.fragment
+def fast_desk() -> None:
+    """Drawn again for each answer, without the rest of the page."""
+    with guarded():
+        show_fast_desk(visit, task, keys=keys)
+
+
+if fast:
+    fast_desk()
+st.toggle(
+    "Fast desk",
+    value=fast,
+    key="fast-desk",
+    on_change=switch,
+    args=(visit, not fast),
+    help="Draws the next item at once and saves behind it. Switch it off for plain buttons, which every screen reader knows.",
+)
 
 
 @st.fragment(run_every=max(20, task.lease_seconds // 3))

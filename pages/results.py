@@ -7,7 +7,7 @@ import streamlit as st
 from backend.evaluation import result_tables, results, results_queries
 from backend.evaluation.results import Rating, Vote
 from backend.evaluation.results_queries import TaskState
-from backend.vocabulary import Action
+from backend.vocabulary import Action, TaskKind
 from pages.components import charts
 from pages.components.links import link_to
 from pages.components.notices import guarded, plain
@@ -51,7 +51,8 @@ def show_results(visit: Visit, tasks: list[TaskState]) -> None:
         st.write("Make a task under New task. As soon as raters answer, means, win rates and agreement appear here.")
         return
     if votes:
-        show_comparisons(votes, sum(task.identical for task in tasks if chosen in (None, task.id)))
+        compared = [task for task in tasks if task.kind is TaskKind.COMPARE and chosen in (None, task.id)]
+        show_comparisons(votes, compared[0].identical if len(compared) == 1 else 0)
     if ratings:
         show_ratings(ratings, questions)
     link_to("slices", "The same by language, channel, segment…", icon="stacked_bar_chart")

@@ -84,7 +84,9 @@ def show(found: list[Measure]) -> None:
 def draw(frame: pd.DataFrame, measure: Measure, key: str) -> None:
     """The forest plot, what stands out, the table with its CSV."""
     overall = float((frame["value"] * frame["n"]).sum() / frame["n"].sum())
-    figure = charts.intervals(frame, name="slice", value="value", low="low", high="high", faded="too small", reference=overall)
+    figure = charts.intervals(
+        frame, name="slice", value="value", low="low", high="high", faded="too small", reference=overall, share=measure.shares
+    )
     standing = frame[frame["stands out"]]
     small = int(frame["too small"].sum())
     if len(standing):

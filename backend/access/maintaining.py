@@ -18,7 +18,11 @@ from backend.store.base import now
 from backend.store.database import Database
 from backend.vocabulary import Action
 
-PREFERENCES: dict[str, bool] = {"keyboard_shortcuts": True, "show_guidelines": True, "auto_advance": True}
+PREFERENCES: dict[str, bool] = {
+    "keyboard_shortcuts": True,
+    "show_guidelines": True,
+    "fast_desk": True,
+}
 """What one may switch, with what holds until one does."""
 
 

@@ -16,9 +16,8 @@ from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.review.leases import may_answer
 from backend.rubrics import Question, Rubric
-from backend.store.accounts import Account
 from backend.store.base import now
-from backend.store.work import Annotation, Item, Task
+from backend.store.work import Annotation, Item, Slot, Task
 from backend.vocabulary import Action, ItemStatus, TaskKind, TaskStatus
 
 MANY = 500
@@ -76,7 +75,14 @@ def desk_count(session: Session, *, actor: Actor, project_id: int, task_id: int,
     left = select(Item.id).where(Item.task_id == task_id, Item.status == ItemStatus.OPEN, *may_answer(account_id)).limit(MANY)
     midnight = (at or now()).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     mine: tuple[Any, ...] = (Annotation.account_id == account_id, Annotation.number == 1)
-    waiting = session.exec(select(func.count()).select_from(left.subquery())).one()
+    in_hand = select(func.count()).where(
+        Slot.task_id == task_id,
+        Slot.account_id == account_id,
+        col(Slot.done_at).is_(None),
+        col(Slot.expires_at) > now(),
+    )
+    free = session.exec(select(func.count()).select_from(left.subquery())).one()
+    waiting = min(MANY, free + session.exec(in_hand).one())
     done = session.exec(select(func.count()).select_from(Annotation).where(Annotation.task_id == task_id, *mine)).one()
     today = session.exec(
         select(func.count())
@@ -84,9 +90,3 @@ def desk_count(session: Session, *, actor: Actor, project_id: int, task_id: int,
         .where(Annotation.project_id == project_id, col(Annotation.created_at) >= midnight, *mine)
     ).one()
     return DeskCount(waiting=waiting, done=done, today=today)
-
-
-def desk_preference(session: Session, *, actor: Actor) -> str:
-    """Which desk the rater chose: "fast" (drawn in the browser) or "plain" (Streamlit's own buttons)."""
-    account = session.get(Account, actor.account_id) if actor.account_id is not None else None
-    return "plain" if account is not None and account.preferences.get("desk") == "plain" else "fast"

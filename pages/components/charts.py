@@ -46,16 +46,21 @@ def show_chart(figure: Any, frame: pd.DataFrame, *, key: str, columns: Mapping[s
 
 def show_table(frame: pd.DataFrame, *, key: str, columns: Mapping[str, Any] | None = None) -> None:
     """A table and its CSV. Columns get plain titles, moments are shown to the minute in UTC."""
-    config = {str(name): _column(str(name), frame[name]) for name in frame.columns} | dict(columns or {})
+    config = {str(name): _column(str(name), frame[name]) for name in frame.columns}
+    for name, given in (columns or {}).items():
+        config[name] = {**given, "label": given.get("label") or _title(name)} if isinstance(given, dict) else given
     st.dataframe(frame, width="stretch", hide_index=True, column_config=config)
     st.download_button(
         "Download as CSV", as_csv(frame), file_name=f"{key}.csv", mime="text/csv", icon=":material/download:", key=f"{key}-csv"
     )
 
 
+def _title(name: str) -> str:
+    return (name[:1].upper() + name[1:]).replace("_", " ")
+
+
 def _column(name: str, values: pd.Series) -> Any:
-    title = name.replace("_", " ")
-    title = title[:1].upper() + title[1:]
+    title = _title(name)
     if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
         return st.column_config.DatetimeColumn(title, format="D MMM YYYY, HH:mm", timezone="UTC")
     return st.column_config.Column(title)

@@ -40,6 +40,14 @@ class Hand:
     shown_at: dict[int, float] = field(default_factory=dict)
     last_press: tuple[str, float] = ("", 0.0)
     touched: float = field(default_factory=time.monotonic)
+    ready: set[int] = field(default_factory=set)
+    """Tasks whose fast desk has handed in what the browser still held."""
+    acknowledged: dict[int, dict[str, str]] = field(default_factory=dict)
+    problem: str = ""
+
+    def touch(self) -> None:
+        """Somebody is there."""
+        self.touched = time.monotonic()
 
     def front(self, task_id: int) -> WorkItem | None:
         """The item being looked at."""
@@ -220,7 +228,7 @@ def _save(visit: Visit, hand: Hand, task: DeskTask, item: WorkItem, verdict: Ver
 @contextmanager
 def _outcome(hand: Hand, task: DeskTask, item: WorkItem) -> Iterator[None]:
     """Around a save: the item leaves the hand when it is saved, or lost for good; what else goes wrong leaves it there."""
-    hand.touched = time.monotonic()
+    hand.touch()
     try:
         yield
     except AlreadyDone:

@@ -97,6 +97,7 @@ def _points(visit: Visit, task: DeskTask, item: WorkItem, question: Question, ch
             shortcut=str(point) if keys and point < 10 else None,
             type="primary" if point == chosen else "secondary",
             width="stretch",
+            wrap=True,
             on_click=desk.press_point,
             args=(visit, task, item.slot_id, question.key, point),
         )
