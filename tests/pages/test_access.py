@@ -97,7 +97,7 @@ def test_the_router_lists_exactly_the_pages_that_open(cast: Cast, who: str) -> N
     at.run()
     assert not at.exception
     title = at.title[0].value
-    assert title == {"nobody": "You are signed out", "stranger": "Welcome"}.get(who, "Shop" if who != "admin" else "Other")
+    assert title == {"nobody": "You are signed out", "stranger": "Welcome"}.get(who, "Shop")
 
 
 def test_an_ended_session_shows_at_the_next_click_and_saves_nothing(cast: Cast) -> None:

@@ -156,11 +156,11 @@ def test_one_makes_and_revokes_a_token_and_switches_a_preference(house: Runtime,
     press(at, "Make a token")
     assert at.code[0].value.startswith("ts_")
     press(at, "Revoke")
-    at.toggle(key="preference_auto_advance").set_value(False).run()
+    at.toggle(key="preference_fast_desk").set_value(False).run()
     with house.database.reading() as session:
         assert session.exec(select(ApiToken)).one().revoked_at is not None
         stored = session.exec(select(Account).where(Account.email == "rater@example.com")).one()
-    assert stored.preferences == {"auto_advance": False}
+    assert stored.preferences == {"fast_desk": False}
 
 
 def test_the_audit_trail_filters_and_checks_its_chain(house: Runtime, visitor: dict[str, str]) -> None:

@@ -305,12 +305,12 @@ def test_a_token_is_kept_as_a_hash_acts_as_its_account_and_ends_when_revoked(
 
 def test_preferences_take_only_what_is_known(sqlite: Database, people: dict[str, Actor]) -> None:
     with sqlite.writing() as session:
-        maintaining.set_preference(session=session, actor=people["rater"], name="auto_advance", value=False)
+        maintaining.set_preference(session=session, actor=people["rater"], name="fast_desk", value=False)
         with pytest.raises(InvalidInput):
             maintaining.set_preference(session=session, actor=people["rater"], name="is_admin", value=True)
         with pytest.raises(Forbidden):
             maintaining.remember_project(session=session, actor=people["rater"], project_id=2)
-        assert session.get_one(Account, people["rater"].account_id).preferences == {"auto_advance": False}
+        assert session.get_one(Account, people["rater"].account_id).preferences == {"fast_desk": False}
 
 
 def test_filters_take_wildcards_and_quotes_as_text(sqlite: Database, people: dict[str, Actor]) -> None:
