@@ -51,7 +51,7 @@ def _withdrawn(visit: Visit) -> None:
         )
         link_to("snapshots", "Freeze a new snapshot", icon="photo_camera")
     with st.expander("Withdrawn approvals and the versions that learned from them", icon=":material/undo:", expanded=True):
-        show_table(frame.drop(columns=["approval_id", "version_id"]), key="withdrawn")
+        show_table(frame.drop(columns=["approval_id", "version_id", "current"]), key="withdrawn")
 
 
 def _record(visit: Visit) -> None:

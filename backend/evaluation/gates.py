@@ -349,11 +349,11 @@ def _slice_check(name: str, title: str, gate: Gate, drops: Mapping[str, tuple[fl
     failing = sorted(key for key, (size, _n) in drops.items() if size > gate.slice_worse + 1e-12)
     named = ", ".join(failing[:5]) + (f" and {len(failing) - 5} more" if len(failing) > 5 else "")
     return check(
-        measured=f"{len(drops)} slices; the weakest is {worst}: {-drop:+.2f} over {n} questions",
+        measured=f"{len(drops)} slices; the weakest is {worst}: {0.0 - drop:+.2f} over {n} questions",
         outcome=Outcome.FAILED if failing else Outcome.PASSED,
         sentence=f"More than {gate.slice_worse:g} {how} {named}." if failing else "Every slice that is large enough holds.",
         n=n,
-        value=-drop,
+        value=0.0 - drop,
     )
 
 
