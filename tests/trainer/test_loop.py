@@ -104,12 +104,12 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(snapshot: Path, tmp_p
 
 @pytest.mark.slow
 def test_a_killed_run_resumes_bit_for_bit(snapshot: Path, tmp_path: Path) -> None:
-    config = quick(snapshot, epochs=8, lora_dropout=0.1, accumulation=2, checkpoint_every=3)
+    config = quick(snapshot, epochs=5, lora_dropout=0.1, accumulation=2, checkpoint_every=3)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     loop.train(config, whole)
     command = [sys.executable, "-m", "trainer", "run", "--config", str(write_config(tmp_path, config)), "--out", str(killed)]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (killed / contract.METRICS).exists() or len(metrics_or_none(killed)) < 8:
         assert time.monotonic() < deadline
         assert child.poll() is None, "the run ended before it could be killed"
