@@ -25,7 +25,7 @@ def steps(visit: Visit, seen: Overview) -> list[tuple[Action, str, str, int, str
          "An edit counts once somebody has approved it.", "faqs", "FAQs"),
         (Action.VIEW_DASHBOARD, "thumbs_up_down", "Feedback to handle", seen.feedback,
          "What people said about answers in the chat.", "feedback", "Feedback"),
-        (Action.SNAPSHOT, "photo_camera", "Approved records not in the newest snapshot", seen.unfrozen,
+        (Action.SNAPSHOT, "photo_camera", "Approved and not frozen yet", seen.unfrozen,
          "Freeze them into a snapshot: only frozen records are learned from.", "snapshots", "Snapshots"),
         (Action.TRAIN, "model_training", "Jobs going", seen.jobs_going,
          "Training and evaluation go on while you close this window.", "jobs", "Jobs"),

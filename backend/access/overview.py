@@ -12,7 +12,7 @@ from backend.access.policy import check
 from backend.store.accounts import Account, Membership
 from backend.store.conversations import Feedback
 from backend.store.models import Job, ModelVersion, Snapshot, SnapshotRow
-from backend.store.records import Faq, FaqRevision, Project, Record
+from backend.store.records import Faq, FaqRevision, Project, Record, RecordRevision
 from backend.store.work import Annotation, Item, Skip, Task
 from backend.vocabulary import Action, FaqState, ItemStatus, JobStatus, RecordStatus, Stage, TaskStatus
 
@@ -26,7 +26,7 @@ class Overview:
     flagged: int
     approved: int
     unfrozen: int
-    """Approved records whose approved text is not in the newest snapshot."""
+    """Approved texts that are not in the newest snapshot. Records of equal text count once: only one of them enters."""
     snapshots: int
     proposed_faqs: int
     items_for_me: int
@@ -54,8 +54,11 @@ def overview(session: Session, *, actor: Actor, project_id: int) -> Overview:
     jobs = select(func.count()).select_from(Job).where(Job.project_id == project_id)
     approved = (Record.project_id == project_id, col(Record.approved_revision_id).is_not(None))
     newest = select(func.max(Snapshot.id)).where(Snapshot.project_id == project_id).scalar_subquery()
-    frozen = exists().where(
-        col(SnapshotRow.snapshot_id) == newest, col(SnapshotRow.revision_id) == col(Record.approved_revision_id)
+    frozen = select(SnapshotRow.content_hash).where(col(SnapshotRow.snapshot_id) == newest)
+    unfrozen = (
+        select(func.count(func.distinct(RecordRevision.content_hash)))
+        .join(Record, col(Record.approved_revision_id) == RecordRevision.id)
+        .where(Record.project_id == project_id, col(RecordRevision.content_hash).not_in(frozen))
     )
     project = session.get_one(Project, project_id)
     version = session.get(ModelVersion, project.current_version_id) if project.current_version_id else None
@@ -64,7 +67,7 @@ def overview(session: Session, *, actor: Actor, project_id: int) -> Overview:
         pending=by_status(RecordStatus.PENDING),
         flagged=by_status(RecordStatus.FLAGGED),
         approved=count(select(func.count()).select_from(Record).where(*approved)),
-        unfrozen=count(select(func.count()).select_from(Record).where(*approved, ~frozen)),
+        unfrozen=count(unfrozen),
         snapshots=count(select(func.count()).where(Snapshot.project_id == project_id)),
         proposed_faqs=count(
             select(func.count())
