@@ -170,9 +170,12 @@ def heartbeat(*, session: Session, actor: Actor, slot_id: int, fence: int) -> No
 
 
 def give_back(*, session: Session, account_id: int, held: Collection[tuple[int, int]]) -> None:
-    """Free the (slot, fence) pairs of an account whose tab was closed; those held by another tab by now stay."""
+    """Free the (slot, fence) pairs of an account whose tab was closed; those held by another tab by now stay.
+
+    Answers that are still on their way count until somebody else takes the item.
+    """
     for slot_id, fence in sorted(held):
-        leases.release(session, slot_id=slot_id, account_id=account_id, fence=fence)
+        leases.let_go(session, slot_id=slot_id, account_id=account_id, fence=fence)
     session.commit()
 
 

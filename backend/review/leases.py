@@ -127,6 +127,20 @@ def release(session: Session, *, slot_id: int, account_id: int, fence: int) -> b
     return True
 
 
+def let_go(session: Session, *, slot_id: int, account_id: int, fence: int) -> bool:
+    """Let the lease run out now: anybody may take the slot, but until somebody does, its holder's late answer still counts.
+
+    For tabs that vanish, which may be a reload or a lost connection with answers still on their way. False as `release`.
+    """
+    slot = _locked(session, slot_id)
+    if slot is None or slot.account_id != account_id or slot.fence != fence or slot.done_at is not None:
+        return False
+    slot.expires_at = now()
+    session.add(slot)
+    session.flush()
+    return True
+
+
 def held(session: Session, *, slot_id: int, account_id: int, fence: int) -> Slot:
     """The slot, locked until the transaction ends. Raises LeaseLost, or AlreadyDone where it was finished.
 

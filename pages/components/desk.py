@@ -44,6 +44,8 @@ class Hand:
     """Tasks whose fast desk has handed in what the browser still held."""
     acknowledged: dict[int, dict[str, str]] = field(default_factory=dict)
     problem: str = ""
+    pace: int = 0
+    """How many answers came in the newest log."""
 
     def touch(self) -> None:
         """Somebody is there."""
@@ -86,7 +88,9 @@ def hand_of(visit: Visit) -> Hand:
     hand: Hand | None = st.session_state.get(_KEY)
     if hand is None or hand.account_id != visit.actor.account_id:
         hand = st.session_state[_KEY] = Hand(visit.actor.account_id or 0, visit.database)
-        _hands().append(hand)
+    hands = _hands()
+    if not any(known is hand for known in hands):  # new, or the connection was lost and came back
+        hands.append(hand)
     return hand
 
 

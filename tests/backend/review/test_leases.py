@@ -179,6 +179,24 @@ def test_a_released_slot_is_free_at_once(database: Database) -> None:
     assert taken(claim(database, task, bob)).slot_id == lease.slot_id
 
 
+def test_a_vanished_tab_frees_its_slot_but_its_answer_counts_until_somebody_takes_it(database: Database) -> None:
+    task, (ann, bob) = a_queue(database, items=2, overlap=1, people=2)
+    first = taken(claim(database, task, ann))
+    with database.writing() as session:
+        assert leases.let_go(session, slot_id=first.slot_id, account_id=ann, fence=first.fence)
+        session.commit()
+    with database.writing() as session:
+        answer(session, first)
+        session.commit()
+    second = taken(claim(database, task, ann))
+    with database.writing() as session:
+        assert leases.let_go(session, slot_id=second.slot_id, account_id=ann, fence=second.fence)
+        session.commit()
+    assert taken(claim(database, task, bob)).slot_id == second.slot_id
+    with database.writing() as session, pytest.raises(LeaseLost):
+        answer(session, second)
+
+
 def test_a_paused_task_hands_out_nothing(database: Database) -> None:
     task, (ann,) = a_queue(database, items=1, overlap=1, people=1)
     with database.writing() as session:
