@@ -1,8 +1,8 @@
 """Use-case of feedback: a verdict on an answer is kept, and the conversation becomes a record in the review queue.
 
 Promised: the record's text and the comment on it are masked (e-mail, phone, card) before they are stored in the queue;
-several verdicts on one answer make one record. Not promised: that masking finds every kind of personal data; reviewers
-look at each record before it can be approved.
+several verdicts on one answer make one record, and one row until somebody has dealt with it. Not promised: that masking
+finds every kind of personal data; reviewers look at each record before it can be approved.
 """
 
 from __future__ import annotations
@@ -84,13 +84,16 @@ def give_feedback(*, session: Session, actor: Actor, turn_id: int, opinion: Opin
         raise InvalidInput("Feedback is about an answer of the assistant.")
     turns = [t for t in turns_of(session, chat.id or 0) if t.position <= turn.position]
     messages = [Message(t.role, t.text) for t in _alternating(turns)]
-    earlier = session.exec(select(Feedback).where(Feedback.turn_id == turn_id).order_by(col(Feedback.id))).first()
+    earlier = session.exec(select(Feedback).where(Feedback.turn_id == turn_id).order_by(col(Feedback.id).desc())).first()
     record_id = earlier.record_id if earlier else None
     if record_id is None:
         version = session.get(ModelVersion, turn.version_id) if turn.version_id else None
         slices = {**chat.slices, "channel": chat.channel, "model": version.name if version else ""}
         record_id = _new_record(session, chat.project_id, messages, slices, group=f"chat-{chat.id}")
-    feedback = Feedback(project_id=chat.project_id, chat_id=chat.id, turn_id=turn_id, version_id=turn.version_id)
+    if earlier is not None and earlier.handled_at is None:
+        feedback = earlier
+    else:
+        feedback = Feedback(project_id=chat.project_id, chat_id=chat.id, turn_id=turn_id, version_id=turn.version_id)
     return _keep(session, actor, feedback, record_id, opinion)
 
 
@@ -120,9 +123,13 @@ def close_feedback(*, session: Session, actor: Actor, feedback_id: int) -> Feedb
 
 
 def _keep(session: Session, actor: Actor, feedback: Feedback, record_id: int, opinion: Opinion) -> Feedback:
+    """Save what was said. Onto earlier words about the same answer it adds; a part said anew takes the older one's place."""
     feedback.record_id = record_id
-    feedback.thumb, feedback.csat, feedback.resolved = opinion.thumb, opinion.csat, opinion.resolved
-    feedback.wants_person, feedback.comment = opinion.wants_person, mask(opinion.comment.strip())
+    feedback.thumb = opinion.thumb or feedback.thumb
+    feedback.csat = opinion.csat or feedback.csat
+    feedback.resolved = feedback.resolved if opinion.resolved is None else opinion.resolved
+    feedback.wants_person = opinion.wants_person or feedback.wants_person
+    feedback.comment = "\n".join(part for part in (feedback.comment, mask(opinion.comment.strip())) if part)
     session.add(feedback)
     session.add(
         RecordComment(record_id=record_id, author_id=actor.account_id, text=opinion.words(), is_flag=opinion.is_complaint)

@@ -42,10 +42,15 @@ def tell(kind: str, text: str) -> None:
 
 
 def show_notices() -> None:
-    """Draw and forget what was left."""
-    for kind, text in st.session_state.pop(_KEY, []):
-        draw, icon = _DRAW[kind]
-        draw(plain(text), icon=icon)
+    """Draw and forget what was left.
+
+    Their container is there in every run: were it not, a notice that goes would move all that stands below it, and with
+    that close the popovers and expanders that somebody has open, and go back to the first tab.
+    """
+    with st.container():
+        for kind, text in st.session_state.pop(_KEY, []):
+            draw, icon = _DRAW[kind]
+            draw(plain(text), icon=icon)
 
 
 def attempt(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:

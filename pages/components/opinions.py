@@ -24,6 +24,8 @@ def show_opinion(visit: Visit, turn_id: int) -> None:
         st.text_area("What was wrong, or right?", key=f"comment_{turn_id}", max_chars=4000)
         st.checkbox("I would like to talk to a person", key=f"person_{turn_id}")
         st.button("Send", type="primary", key=f"send_{turn_id}", on_click=_send, args=(visit, turn_id))
+        if st.session_state.pop(f"sent_{turn_id}", False):
+            st.success("Sent. Thank you.", icon=":material/check_circle:")
 
 
 def _thumb(visit: Visit, turn_id: int) -> None:
@@ -34,7 +36,7 @@ def _thumb(visit: Visit, turn_id: int) -> None:
 
 def _send(visit: Visit, turn_id: int) -> None:
     said = {name: st.session_state.get(f"{name}_{turn_id}") for name in _FIELDS}
-    _keep(
+    kept = _keep(
         visit,
         turn_id,
         csat=None if said["csat"] is None else said["csat"] + 1,
@@ -42,14 +44,19 @@ def _send(visit: Visit, turn_id: int) -> None:
         wants_person=bool(said["person"]),
         comment=said["comment"] or "",
     )
+    if kept:  # told in the form too: the notice at the top is out of sight in a long conversation
+        st.session_state[f"sent_{turn_id}"] = True
+        st.session_state[f"comment_{turn_id}"] = ""
 
 
-def _keep(visit: Visit, turn_id: int, **parts: object) -> None:
+def _keep(visit: Visit, turn_id: int, **parts: object) -> bool:
     def keep() -> bool:
         with visit.writing() as session:
             give_feedback(session=session, actor=visit.actor, turn_id=turn_id, opinion=Opinion(**parts))  # type: ignore[arg-type]
         return True
 
-    if attempt(keep):
+    kept = bool(attempt(keep))
+    if kept:
         wish = " Somebody will look at your conversation." if parts.get("wants_person") else ""
         tell("success", f"Thank you. Your feedback went to the people who teach this assistant.{wish}")
+    return kept

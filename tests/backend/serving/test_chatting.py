@@ -120,6 +120,22 @@ def test_feedback_becomes_one_masked_record_in_the_queue_with_every_verdict_as_a
         assert record.slices["model"] == "Version 1"
 
 
+def test_what_is_said_bit_by_bit_about_one_answer_is_one_complaint_until_somebody_dealt_with_it(sqlite: Database) -> None:
+    with sqlite.writing() as session:
+        project = a_speaking_project(session)
+        rater = a_person(session, "r@example.org", project=project, role=Role.RATER)
+        lead = a_person(session, "l@example.org", project=project, role=Role.LEAD)
+        turn = an_exchange(session, rater, project, "q", "a")
+        for opinion in (Opinion(thumb=Thumb.DOWN), Opinion(csat=1, comment="Wrong."), Opinion(csat=2, wants_person=True)):
+            give_feedback(session=session, actor=rater, turn_id=turn, opinion=opinion)
+        kept = session.exec(select(Feedback)).one()
+        assert (kept.thumb, kept.csat, kept.comment, kept.wants_person) == (Thumb.DOWN, 2, "Wrong.", True)
+
+        close_feedback(session=session, actor=lead, feedback_id=kept.id or 0)
+        give_feedback(session=session, actor=rater, turn_id=turn, opinion=Opinion(comment="Still wrong."))
+        assert [one.comment for one in session.exec(select(Feedback).order_by(Feedback.id))] == ["Wrong.", "Still wrong."]
+
+
 def test_a_lead_closes_a_complaint_and_a_rater_may_not(database: Database) -> None:
     with database.writing() as session:
         project = a_speaking_project(session)
