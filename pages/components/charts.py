@@ -221,7 +221,7 @@ def verdicts(*, wins: int, ties: int, both_bad: int, losses: int) -> Any:
     figure.update_layout(barmode="stack", showlegend=True)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    return _framed(figure, height=110)
+    return _framed(figure, height=110).update_layout(legend_traceorder="normal")
 
 
 def _whiskers(frame: pd.DataFrame, value: str, low: str, high: str) -> dict[str, Any]:
