@@ -25,7 +25,7 @@ def draw(visit: Visit) -> None:
             "and into the review queue.",
             icon=":material/thumbs_up_down:",
         )
-        st.page_link("pages/chat.py", label="Open the chat", icon=":material/chat:")
+        st.page_link("chat.py", label="Open the chat", icon=":material/chat:")
         return
     for column, (name, value) in zip(
         st.columns(4),
