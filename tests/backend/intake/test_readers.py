@@ -58,7 +58,7 @@ def test_one_stray_byte_in_utf8_costs_no_other_row():
         (b" \n\n", "a.json", "is empty"),
         (codecs.BOM_UTF8 + b"\n", "a.csv", "no rows"),
         (b"prompt,response\n", "a.csv", "header but no rows"),
-        (gzip.compress(b"prompt,response\na,b\n"), "a.csv", "gzip"),
+        (gzip.compress(b"prompt,response\na,b\n", mtime=0), "a.csv", "gzip"),
         (b"PK\x03\x04" + b"\0" * 99, "sheet.csv", "Office"),
         (b"%PDF-1.7 ...", "a.json", "PDF"),
         (bytes(range(256)) * 20, "a.csv", "not a text file"),
