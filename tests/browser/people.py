@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, WebSocket, expect
+from playwright.sync_api import TimeoutError as TooSlow
+
+from backend.access.sessions import cookie_name
 
 PATIENCE = 30_000
+KEY_PAUSE = 0.35
+"""Seconds between two presses; the desks take faster ones of the same key for the keyboard's own repeating."""
 PASSWORD = "grey heron over the mill pond"
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
 Scheme = Literal["light", "dark"]
@@ -33,39 +39,67 @@ class Person:
     complaints: list[str] = field(default_factory=list)
     """What the browser's console called an error, and scripts that threw."""
 
+    pressed: float = 0.0
+
     @property
     def email(self) -> str:
         return f"{self.name.lower()}@example.org"
 
+    @property
+    def main(self) -> Locator:
+        """The page without the sidebar."""
+        return self.page.get_by_role("main")
+
     def go(self, page: str = "") -> None:
-        """Open a page of the app by its address, and wait until it is drawn."""
+        """Go to a page of the app: by the sidebar where its link is, else by its address."""
+        link = self.page.locator(f'[data-testid="stSidebarNavLink"][href$="/{page}"]')
+        if self.page.url.startswith(self.url) and link.count() == 1 and link.is_visible():
+            link.click(timeout=PATIENCE)
+            self.page.wait_for_url(re.compile(rf"^{re.escape(self.url)}/{page}(\?.*)?$"), timeout=PATIENCE)
+            self.settled()
+        else:
+            self.open(page)
+
+    def open(self, page: str = "") -> None:
+        """Open a page by its address, as a bookmark does."""
         self.page.goto(f"{self.url}/{page}")
         self.settled()
 
     def settled(self) -> None:
         """Wait until Streamlit has drawn what it was asked for."""
         self.page.locator(READY).wait_for(timeout=PATIENCE)
-        expect(self.page.get_by_test_id("stMain").locator("h1, h2, h3, [data-testid=stAlert]").first).to_be_visible(
-            timeout=PATIENCE
-        )
+        expect(self.main.locator("h1, h2, h3, [data-testid=stAlert]").first).to_be_visible(timeout=PATIENCE)
         self.page.locator(READY).wait_for(timeout=PATIENCE)
 
     def press(self, label: str | re.Pattern[str], *, within: Locator | None = None, exact: bool = True) -> None:
         """Press a button by its words."""
-        place = within or self.page.get_by_test_id("stMain")
+        place = within or self.main
         target = place.get_by_role("button", name=label, exact=exact and isinstance(label, str))
         target.first.click(timeout=PATIENCE)
         self.settled()
 
+    def key(self, name: str) -> None:
+        """Press a key as a person does: not faster than a keyboard repeats, which the desks ignore."""
+        self.page.wait_for_timeout(max(0.0, KEY_PAUSE - (time.monotonic() - self.pressed)) * 1000)
+        self.page.keyboard.press(name)
+        self.pressed = time.monotonic()
+
     def fill(self, label: str, text: str, *, within: Locator | None = None) -> None:
         """Type into a field by its label."""
-        box = (within or self.page.get_by_test_id("stMain")).get_by_label(label, exact=True).first
+        box = (within or self.main).get_by_label(label, exact=True).first
         box.fill(text, timeout=PATIENCE)
 
     def choose(self, label: str, option: str | re.Pattern[str]) -> None:
         """Pick an option of a select box by its words."""
-        self.page.get_by_test_id("stSelectbox").filter(has_text=label).locator("input").first.click(timeout=PATIENCE)
-        self.page.get_by_role("option", name=option).first.click(timeout=PATIENCE)
+        chosen = self.page.get_by_role("option", name=option).first
+        box = self.page.get_by_test_id("stSelectbox").filter(has_text=label).locator("input").first
+        for _ in range(3):  # a list that opens while the page is being drawn closes again
+            box.click(timeout=PATIENCE)
+            try:
+                chosen.click(timeout=5_000)
+                break
+            except TooSlow:
+                self.page.keyboard.press("Escape")
         self.settled()
 
     def sees(self, text: str | re.Pattern[str], *, seconds: float = PATIENCE / 1000) -> None:
@@ -74,7 +108,7 @@ class Person:
 
     def text(self) -> str:
         """The words on the page, without the sidebar."""
-        return self.page.get_by_test_id("stMain").inner_text()
+        return self.main.inner_text()
 
     def heard(self, *words: str) -> list[str]:
         """Which of these words the server has sent to this browser."""
@@ -110,6 +144,12 @@ class Crowd:
         page.on("pageerror", lambda error: made.complaints.append(f"script error: {error}"))
         self.everybody.append(made)
         return made
+
+    def known(self, name: str, token: str, **options: object) -> Person:
+        """Somebody who is signed in already, by a session's token."""
+        person = self.person(name, **options)  # type: ignore[arg-type]
+        person.context.add_cookies([{"name": cookie_name(secure=False), "value": token, "url": self.url}])
+        return person
 
     def again(self, person: Person, **options: object) -> Person:
         """The same person, signed in, in another browser window (other theme, other width)."""
@@ -186,3 +226,10 @@ def sign_in(person: Person) -> None:
     person.page.get_by_label("Password").fill(PASSWORD)
     person.page.get_by_role("button", name="Sign in").click()
     person.settled()
+
+
+def pick_row(page: Page, row: int, *, table: int = 0) -> None:
+    """Choose a row of a table by the box at its left edge."""
+    grid = page.get_by_test_id("stDataFrame").nth(table)
+    grid.locator(".dvn-scroller").click(position={"x": 18, "y": 36 + 35 * row + 17}, timeout=PATIENCE)
+    page.locator(READY).wait_for(timeout=PATIENCE)
