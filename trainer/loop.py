@@ -24,7 +24,7 @@ from trainer.contract import Decoding, TrainConfig
 from trainer.data import BadData, Example, Row
 from trainer.folder import RunFolder, StopRequest, write_json
 from trainer.generate import generate
-from trainer.model import Loaded, choose_dtype, fold_lora, load_for_training
+from trainer.model import Loaded, choose_dtype, fold_lora, load_for_training, name_base
 from trainer.objectives import Batch, TrainedLogits, batch_loss, collate
 
 log = logging.getLogger("trainer")
@@ -53,6 +53,7 @@ class Position:
     seconds: float = 0.0
     ended_early: bool = False
     data_hash: str = ""
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Trainer:
         fold_lora(loaded.model)
         self._logits_of = TrainedLogits(loaded.model)
         self._lengths = [len(example.tokens) for example in plan.train]
-        self.position = Position(data_hash=plan.data_hash)
+        self.position = Position(data_hash=plan.data_hash, base=loaded.fingerprint)
         self._updating = False
         self._marked = time.monotonic()
 
@@ -156,6 +157,8 @@ class Trainer:
             position = Position(**restored.state)
             if position.data_hash != self.plan.data_hash:
                 raise BadData("The training rows are not those that this run began with; start a new run instead.")
+            if position.base != self.loaded.fingerprint:
+                raise BadData("The base model's weights are not those that this run began with; start a new run instead.")
             self.position = position
             log.info("resumed at step %d from %s", position.step, restored.path.name)
         self._run.rewind(self.position.step)
@@ -349,6 +352,8 @@ class Trainer:
         self.loaded.model.save_pretrained(target)
         if self.config.adapter == "full":
             self.loaded.format.tokenizer.save_pretrained(target)
+        else:
+            name_base(self.loaded, target)
 
 
 def _windows(order: list[list[int]], size: int, *, start: int) -> Iterator[list[list[int]]]:

@@ -6,6 +6,8 @@ with what to do about it. `fold_lora` swaps PEFT's forward pass of small layers 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ import torch
 import transformers
 from peft.tuners.lora import Linear as LoraLinear
 
-from trainer.contract import EMBEDDED, TrainConfig
+from trainer.contract import BASE, EMBEDDED, TrainConfig
 from trainer.data import BadTemplate, ChatFormat
 
 EMBEDDED_FOLDER = Path(__file__).with_name("touchstone_mini")
@@ -33,11 +35,12 @@ class BadModel(ValueError):
 
 @dataclass(slots=True)
 class Loaded:
-    """A model on its device with the format that it speaks."""
+    """A model on its device with the format that it speaks. `fingerprint` is its base weights'."""
 
     model: Any
     format: ChatFormat
     device: torch.device
+    fingerprint: str = ""
 
     @property
     def context(self) -> int:
@@ -77,7 +80,7 @@ def load_base(name: str, revision: str | None, *, device: torch.device, dtype: t
     except BadTemplate as error:
         raise BadModel(f"'{name}' cannot be used: {error}") from error
     model.to(device).eval()
-    return Loaded(model, chat, device)
+    return Loaded(model, chat, device, fingerprint(model))
 
 
 def _source(name: str, revision: str | None) -> tuple[str, dict[str, Any]]:
@@ -103,8 +106,42 @@ def _explain(name: str, revision: str | None, error: Exception) -> str:
     )
 
 
+def fingerprint(model: Any) -> str:
+    """A hash of up to 64 numbers of each tensor, in bf16: quick, and the same in any precision."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        flat = tensor.detach().reshape(-1)
+        few = flat[:: max(1, flat.numel() // 64)][:64].to(torch.bfloat16).to("cpu", torch.float32)
+        digest.update(f"{name}{tuple(tensor.shape)}".encode() + few.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def name_base(loaded: Loaded, adapter: Path) -> None:
+    """Write into an adapter's folder which base weights it was trained on."""
+    (adapter / BASE).write_text(json.dumps({"fingerprint": loaded.fingerprint}), encoding="utf-8")
+
+
+def check_fits(loaded: Loaded, adapter: str) -> None:
+    """Raise BadModel for an adapter of other base weights, which would load without a word and answer nonsense.
+
+    An adapter from elsewhere, which does not name its base weights, passes.
+    """
+    try:
+        named = json.loads((Path(adapter) / BASE).read_text(encoding="utf-8"))["fingerprint"]
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadModel(f"The adapter folder {adapter} is damaged: its {BASE} cannot be read.") from error
+    if named != loaded.fingerprint:
+        raise BadModel(
+            f"The adapter {adapter} was trained on other base weights than these, and would answer nonsense. Train again "
+            "from the same snapshot, or bring the earlier base model back."
+        )
+
+
 def load_adapter(loaded: Loaded, adapter: str, *, trainable: bool = False) -> Loaded:
     """The base model with LoRA weights from a folder on top. Raises BadModel."""
+    check_fits(loaded, adapter)
     if not (Path(adapter) / "adapter_config.json").is_file():
         raise BadModel(f"{adapter} is not an adapter folder: it has no adapter_config.json.")
     try:
@@ -112,7 +149,7 @@ def load_adapter(loaded: Loaded, adapter: str, *, trainable: bool = False) -> Lo
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise BadModel(f"The adapter {adapter} does not fit this base model. ({reason})") from error
-    return Loaded(model if trainable else model.eval(), loaded.format, loaded.device)
+    return Loaded(model if trainable else model.eval(), loaded.format, loaded.device, loaded.fingerprint)
 
 
 def load_for_training(config: TrainConfig) -> Loaded:
@@ -127,7 +164,7 @@ def load_for_training(config: TrainConfig) -> Loaded:
         return loaded
     if config.initial_adapter is not None:
         return load_adapter(loaded, config.initial_adapter, trainable=True)
-    return Loaded(_with_lora(loaded.model, config), loaded.format, device)
+    return Loaded(_with_lora(loaded.model, config), loaded.format, device, loaded.fingerprint)
 
 
 def _with_lora(model: Any, config: TrainConfig) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 import peft
 
 from trainer.contract import EMBEDDED, SERVED, ConfigError, ModelSpec, read_json
-from trainer.model import BadModel, Loaded, choose_device, choose_dtype, load_base
+from trainer.model import BadModel, Loaded, check_fits, choose_device, choose_dtype, load_base
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 
@@ -114,6 +114,7 @@ class Shelf:
             return
         if not (Path(path) / "adapter_config.json").is_file():
             raise BadModel("The model's adapter folder is missing or incomplete.")
+        check_fits(base.plain, path)
         name = f"adapter{next(self._counter)}"  # PEFT allows no dots in its names
         try:
             if base.wrapped is None:
