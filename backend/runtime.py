@@ -6,6 +6,7 @@ process's environment on first use (a page opened by `streamlit run` or AppTest)
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ class Runtime:
 
 _lock = threading.Lock()
 _runtimes: dict[Settings, Runtime] = {}
+_VARIABLES = [spec.metadata["variable"] for spec in dataclasses.fields(Settings)]
+_seen: dict[tuple[str | None, ...], Runtime] = {}
 
 
 def start(environ: Mapping[str, str], *, migrate: bool = True) -> Runtime:
@@ -41,8 +44,12 @@ def start(environ: Mapping[str, str], *, migrate: bool = True) -> Runtime:
 
 
 def current() -> Runtime:
-    """The runtime of this process."""
-    return start(os.environ)
+    """The runtime of this process. Pages ask at every look, so the environment is parsed again only when it differs."""
+    seen = tuple(map(os.environ.get, _VARIABLES))
+    known = _seen.get(seen)
+    if known is None or known.settings not in _runtimes:
+        known = _seen[seen] = start(os.environ)
+    return known
 
 
 def forget(runtime: Runtime) -> None:

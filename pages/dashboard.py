@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import pandas as pd
@@ -41,9 +43,15 @@ def main() -> None:
         _agreement(visit)
 
 
-def _read(visit: Visit, query: Any, **given: Any) -> Any:
-    with visit.reading() as session:
-        return query(session, project_id=visit.project_id, **given)
+def _read(visit: Visit, query: Callable[..., Any], **given: Any) -> Any:
+    return _counted(visit, query, visit.settings.database, visit.project_id, tuple(given.items()))
+
+
+@st.cache_resource(ttl=5, max_entries=500, show_spinner=False, hash_funcs={FunctionType: lambda query: query.__qualname__})
+def _counted(_visit: Visit, query: Callable[..., Any], database: str, project_id: int, given: tuple[Any, ...]) -> Any:
+    """One answer of the database for everybody who looks within five seconds. Nobody changes what is returned."""
+    with _visit.reading() as session:
+        return query(session, project_id=project_id, **dict(given))
 
 
 def _funnel(visit: Visit) -> None:
