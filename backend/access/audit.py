@@ -20,6 +20,9 @@ from backend.access.actors import Actor
 from backend.store.accounts import AuditEntry, AuditHead
 from backend.store.base import now
 
+LONGEST_SUBJECT = 200
+"""What its column holds. An e-mail address that somebody tries to sign in with may be longer."""
+
 
 def record(
     session: Session, actor: Actor, action: str, *, project_id: int | None = None, subject: str = "", **detail: Any
@@ -33,7 +36,7 @@ def record(
         actor=actor.label,
         action=action,
         project_id=project_id,
-        subject=subject,
+        subject=subject[:LONGEST_SUBJECT],
         detail=detail,
         previous_hash=head.hash,
         hash="",

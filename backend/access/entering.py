@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from backend.access import audit
 from backend.access.actors import Actor
-from backend.access.links import make_link, use_link, withdraw_links
+from backend.access.links import find_link, make_link, use_link, withdraw_links
 from backend.access.passwords import check_password, hash_password, is_outdated, verify_password
 from backend.access.sessions import actor_of, end_session, find_session, open_session
 from backend.errors import AlreadyDone, InvalidInput, NotSignedIn, TooManyAttempts
@@ -57,8 +57,10 @@ def offer_setup(*, session: Session, hours: int) -> str | None:
 
 def set_up(*, session: Session, token: str, email: str, name: str, password: str, hours: int, user_agent: str = "") -> str:
     """Create the admin account by the set-up link and sign it in; returns the session token."""
+    find_link(session, token, LinkPurpose.SETUP)  # first: an invented link must not cost a hash
     email, name = clean_email(email), clean_name(name)
     check_password(password, email=email)
+    session.rollback()  # no transaction is held while argon2 works
     stored = hash_password(password)
     use_link(session, token, LinkPurpose.SETUP)
     if session.exec(select(Account.id).limit(1)).first() is not None:

@@ -67,12 +67,21 @@ def invite(*, session: Session, actor: Actor, project_id: int, email: str, role:
             created_by=actor.account_id,
         )
     else:
+        _refuse_member(session, account, project_id)
         join(session, account, project_id, role)
     audit.record(
         session, actor, "member_invited" if token else "member_added", project_id=project_id, subject=email, role=role.value
     )
     session.commit()
     return Invitation(email, role, token)
+
+
+def _refuse_member(session: Session, account: Account, project_id: int) -> None:
+    """An invitation changes nobody's role: that would pass by the rule that a project keeps a lead."""
+    query = select(Membership).where(Membership.account_id == account.id, Membership.project_id == project_id)
+    member = session.exec(query).one_or_none()
+    if member is not None:
+        raise AlreadyDone(f"{account.email} is in this project as {member.role.value}. Change the role in the list below.")
 
 
 def look_at_invitation(*, session: Session, token: str) -> OpenInvitation:

@@ -215,3 +215,15 @@ def test_an_expired_session_and_a_shut_account_resolve_to_nobody(sqlite: Databas
         session.commit()
     with sqlite.reading() as session, pytest.raises(NotSignedIn):
         sessions.resolve(session, second)
+
+
+def test_a_sign_in_under_a_very_long_address_is_refused_like_any_other(database: Database) -> None:
+    with pytest.raises(NotSignedIn):
+        sign_in(database, email="a" * 300 + "@example.com")
+    with database.reading() as session:
+        assert len(session.exec(select(AuditEntry)).one().subject) == 200
+
+
+def test_an_invented_setup_link_is_refused_before_any_work_is_done_for_it(sqlite: Database) -> None:
+    with pytest.raises(NotFound):  # and not InvalidInput: the password is not even looked at
+        set_up(sqlite, "invented", password="short")

@@ -333,3 +333,10 @@ def test_a_link_made_for_one_address_is_withdrawn_for_that_one_only(sqlite: Data
         (LinkPurpose.RESET, "lead@example.com"),
         (LinkPurpose.RESET, "rater@example.com"),
     ]
+
+
+def test_inviting_somebody_who_is_in_the_project_changes_no_role(sqlite: Database, people: dict[str, Actor]) -> None:
+    lead = people["lead"]
+    with sqlite.writing() as session, pytest.raises(AlreadyDone, match="as lead"):
+        inviting.invite(session=session, actor=lead, project_id=1, email=lead.label, role=Role.RATER, hours=1)
+    assert reload(sqlite, lead).roles == {1: Role.LEAD}
