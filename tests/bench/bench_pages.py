@@ -1,7 +1,9 @@
 """The p95 of a page's rerun with 20 sessions at once (`make bench-pages`). Prints one JSON object.
 
-Twenty people each ask for a rerun every two seconds, at random moments, on the sample project; every page is measured
-by itself. The clients are raw websockets in this process, so that what is measured is the server.
+Twenty people each ask for a rerun every two seconds, at random moments, on the sample project. "mixed" has them where
+people are: twelve at the rating desk, four reviewing, and one each on FAQs, records, dashboard and results. After it
+every page is measured by itself, with all twenty on it. The clients are raw websockets in this process, so that what is
+measured is the server.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from tests.factories import a_person
 from tests.stack import stack
 
 SESSIONS, ROUNDS, PAUSE = 20, 6, 2.0
+MIXED = ("rate",) * 12 + ("review",) * 4 + ("faqs", "records", "dashboard", "results")
 PAGES = ("home", "review", "rate", "faqs", "records", "results", "dashboard", "chat")
 
 
