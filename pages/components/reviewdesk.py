@@ -32,6 +32,8 @@ from pages.components.visit import Visit
 
 REPEAT_SECONDS = 0.3
 """The same key again within this time is the keyboard repeating, not a person deciding."""
+AWAY_SECONDS = 5.0
+"""After this time without a look at the page, it is asked whether the record in hand still is."""
 UNDOABLE = 20
 """How many decisions back one can go."""
 WORDS = {
@@ -66,6 +68,7 @@ class Hand:
     collision: Collision | None = None
     only: RecordFilter | None = None
     last_press: tuple[str, float] = ("", 0.0)
+    drawn: float = 0.0
 
     def is_repeat(self, press: str) -> bool:
         """Whether this press is the keyboard repeating."""
@@ -105,7 +108,13 @@ def hand_of(visit: Visit) -> Hand:
 
 
 def fill(visit: Visit, hand: Hand) -> Lease | None:
-    """The lease on the record in hand, or on the next one; None where nothing waits."""
+    """The lease on the record in hand, or on the next one; None where nothing waits.
+
+    Who comes back to the page after a while is not shown a record that was decided meanwhile; an open draft stays.
+    """
+    away, hand.drawn = time.monotonic() - hand.drawn > AWAY_SECONDS, time.monotonic()
+    if away and not hand.mode and hand.collision is None and not beat(visit, hand):
+        hand.lease = None
     if hand.lease is None:
         with visit.writing() as session:
             hand.lease = queueing.next_item(

@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from backend.access.sessions import COOKIE, open_session
 from backend.conversations import Message
 from backend.review import queueing
+from backend.review.bulk_deciding import bulk_decide
+from backend.review.filters import RecordFilter
 from backend.runtime import Runtime
 from backend.store.findings import refresh_findings
 from backend.store.records import Approval, Project, Record, RecordComment, RecordRevision
@@ -204,6 +206,23 @@ def test_a_lost_lease_is_told_and_the_page_goes_on(house: Runtime) -> None:
     assert "somebody else" in at.session_state["notices"][0][1]
     assert "About second" in words_of(at)
     assert statuses(house) == ["rejected", "pending"]
+
+
+def test_who_comes_back_after_a_while_is_not_shown_what_was_decided_meanwhile(
+    house: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, token = a_shop(house, "first", "second")
+    at = open_page(token)
+    assert "About first" in words_of(at)
+    with house.database.writing() as session:
+        lead = a_person(session, "lea@example.org", project=project, role=Role.LEAD)
+        wanted = RecordFilter(text="1")
+        here = {"actor": lead, "project_id": project.id or 0, "record_filter": wanted}
+        bulk_decide(session=session, **here, decision="reject", reason="old")
+    monkeypatch.setattr(reviewdesk, "AWAY_SECONDS", 0.0)
+    at.run()
+    assert statuses(house) == ["rejected", "pending"]
+    assert "About second" in words_of(at)
 
 
 def test_personal_data_is_masked_first_or_said_to_be_none(house: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
