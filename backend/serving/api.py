@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -37,6 +39,9 @@ from backend.vocabulary import Action, Thumb
 
 MAX_BODY = 20_000_000
 MAX_TURNS = 200
+MAX_TURN = 100_000
+"""Characters of one message of a conversation that a client holds; the newest one has the chat's own, lower limit."""
+_HALF = re.compile(r"[\x00\ud800-\udfff]")
 log = structlog.get_logger("api")
 
 ImportRecords = Callable[..., Mapping[str, Any]]
@@ -76,14 +81,13 @@ class Api:
 
         async def endpoint(request: Request) -> Response:
             try:
-                body = await _body(request) if request.method == "POST" else {}
-                return await run_in_threadpool(lambda: work(self._actor(request), body))
+                actor = await run_in_threadpool(self._actor, request)  # first: strangers are not read from
+                content = await _content(request) if request.method == "POST" else b"{}"
+                return await run_in_threadpool(lambda: work(actor, _object(content)))
             except TouchstoneError as error:
                 return _error(error)
-            except Exception as error:
-                number = completion_id()[-8:]
-                log.error("unexpected_error", error_id=number, exc_info=error)
-                return _shape(500, f"Something went wrong here. Tell an admin this id: {number}.", "internal_error")
+            except Exception as error:  # noqa: BLE001 - the boundary where unknown errors become an id
+                return _shape(500, _unexpected(error), "internal_error")
 
         return endpoint
 
@@ -123,7 +127,7 @@ class Api:
                 key, turn = keep_exchange(
                     session=session,
                     actor=actor,
-                    project_id=project_id,
+                    speaking=replace(speaking, decoding=decoding),
                     messages=messages,
                     text=text,
                     seconds=time.monotonic() - started,
@@ -181,21 +185,37 @@ class _Answer:
             yield self._event({}, "stop", touchstone=keep("".join(said)))
             yield "data: [DONE]\n\n"
         except TouchstoneError as error:
-            yield f"data: {json.dumps({'error': {'message': error.message, 'type': type(error).__name__}})}\n\n"
+            yield self._failure(error.message, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the boundary: the status is sent, so the stream itself tells the id
+            yield self._failure(_unexpected(error), "internal_error")
+
+    def _failure(self, message: str, kind: str) -> str:
+        return f"data: {json.dumps({'error': {'message': message, 'type': kind}})}\n\n"
 
     def _event(self, delta: dict[str, Any], finish: str | None, **extra: Any) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         return f"data: {json.dumps({**self.head, 'object': 'chat.completion.chunk', 'choices': [choice], **extra})}\n\n"
 
 
-async def _body(request: Request) -> dict[str, Any]:
+def _unexpected(error: Exception) -> str:
+    """Log the trace under a fresh id and return the sentence for the client."""
+    number = completion_id()[-8:]
+    log.error("unexpected_error", error_id=number, exc_info=error)
+    return f"Something went wrong here. Tell an admin this id: {number}."
+
+
+async def _content(request: Request) -> bytes:
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
         if len(content) > MAX_BODY:
             raise InvalidInput(f"The request is larger than {MAX_BODY:,} bytes. Send it in parts.")
+    return bytes(content)
+
+
+def _object(content: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(bytes(content))
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("The request body must be a JSON object in UTF-8.") from error
     if not isinstance(value, dict):
@@ -218,7 +238,8 @@ def _shape(status: int, message: str, kind: str) -> JSONResponse:
 
 def _project(session: Session, actor: Actor, slug: Any, action: Action) -> int:
     """The id of the project with this slug, if the actor may do this there; unknown and forbidden ones look alike."""
-    project = session.exec(select(Project).where(Project.slug == slug)).one_or_none() if isinstance(slug, str) else None
+    known = isinstance(slug, str) and not _HALF.search(slug)
+    project = session.exec(select(Project).where(Project.slug == slug)).one_or_none() if known else None
     if project is None or (not actor.is_admin and actor.role_in(project.id) is None):
         raise NotFound("There is no such project for you. Name it by its short name, as GET /v1/models lists it.")
     check(actor, action, project.id)
@@ -241,6 +262,8 @@ def _messages(value: Any) -> list[dict[str, str]]:
             raise InvalidInput("Each message must have a role and a content, both text.")
         if item["role"] not in ("system", "user", "assistant"):
             raise InvalidInput("A message's role must be system, user or assistant.")
+        if len(item["content"]) > MAX_TURN:
+            raise InvalidInput(f"A message may have {MAX_TURN:,} characters at most; one has {len(item['content']):,}.")
     return [{"role": item["role"], "content": item["content"]} for item in value]
 
 
@@ -272,19 +295,19 @@ def _opinion(body: Mapping[str, Any]) -> Opinion:
     thumb, resolved = body.get("thumb"), body.get("resolved")
     if thumb not in (None, "up", "down"):
         raise InvalidInput("thumb must be 'up' or 'down'.")
-    if resolved not in (None, True, False) or not isinstance(body.get("wants_person", False), bool):
+    if not isinstance(resolved, bool | None) or not isinstance(body.get("wants_person", False), bool):
         raise InvalidInput("resolved and wants_person must be true or false.")
     return Opinion(
         thumb=Thumb(thumb) if thumb else None,
         csat=None if body.get("csat") is None else _whole(body, "csat"),
         resolved=resolved,
         wants_person=body.get("wants_person", False),
-        comment=str(body.get("comment") or ""),
+        comment=_HALF.sub("\ufffd", str(body.get("comment") or "")),
     )
 
 
 def _whole(body: Mapping[str, Any], name: str) -> int:
     value = body.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidInput(f"{name} must be a whole number.")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+        raise InvalidInput(f"{name} must be a whole number, and not a huge one.")
     return value

@@ -26,6 +26,7 @@ from backend.vocabulary import Action
 
 DECODING: dict[str, Any] = {"max_new_tokens": 160, "temperature": 0.0, "top_p": 1.0, "seed": 0}
 """How the chat decodes, unless the project's settings say otherwise under "chat"."""
+_EMPTY = "The model gave an empty answer. Ask in other words, or ask for a person."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,6 @@ def start_chat(
     return chat.id or 0, key
 
 
-def find_chat(session: Session, *, actor: Actor, project_id: int, key: str) -> int:
-    """The id of the conversation with this key, for the account that began it. Raises NotFound."""
-    check(actor, Action.CHAT, project_id)
-    chat = session.exec(select(Chat).where(Chat.key_hash == token_hash(key))).one_or_none()
-    if chat is None or chat.project_id != project_id or chat.account_id != actor.account_id:
-        raise NotFound("There is no such conversation. Start a new one.")
-    return chat.id or 0
-
-
 def ask(*, session: Session, actor: Actor, chat_id: int, text: str) -> Question:
     """Save a message and say what to send to the engine. The same text again, while it waits for its answer, is a retry."""
     chat = _own_chat(session, actor, chat_id)
@@ -106,7 +98,7 @@ def keep_answer(*, session: Session, actor: Actor, question: Question, text: str
     """Save the whole answer; returns its turn's id. Raises Conflict when another window answered meanwhile."""
     _own_chat(session, actor, question.chat_id)
     if not text.strip():
-        raise NotReady("The model gave an empty answer. Ask in other words, or ask for a person.")
+        raise NotReady(_EMPTY)
     turn = ChatTurn(
         chat_id=question.chat_id,
         position=question.position + 1,
@@ -122,15 +114,19 @@ def keep_answer(*, session: Session, actor: Actor, question: Question, text: str
 
 
 def keep_exchange(
-    *, session: Session, actor: Actor, project_id: int, messages: Sequence[Mapping[str, str]], text: str, seconds: float
+    *, session: Session, actor: Actor, speaking: Speaker, messages: Sequence[Mapping[str, str]], text: str, seconds: float
 ) -> tuple[str, int]:
-    """Save a conversation that a client of the HTTP API holds itself; returns (key, answer's turn id)."""
-    check(actor, Action.CHAT, project_id)
+    """Save a conversation that a client of the HTTP API holds itself; returns (key, answer's turn id).
+
+    `speaking` is who gave the answer, and how: by now another version may be current.
+    """
+    check(actor, Action.CHAT, speaking.project_id)
     if not messages or messages[-1]["role"] != "user":
         raise InvalidInput("The last message must be the user's.")
-    speaking = speaker(session, project_id)
+    if not text.strip():
+        raise NotReady(_EMPTY)
     key = new_token()
-    chat = Chat(project_id=project_id, key_hash=token_hash(key), account_id=actor.account_id, channel="api")
+    chat = Chat(project_id=speaking.project_id, key_hash=token_hash(key), account_id=actor.account_id, channel="api")
     session.add(chat)
     session.flush()
     for position, message in enumerate(messages):

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.conversations import Message, content_hash
+from backend.conversations import Message, content_hash, fault
 from backend.detectors.personal import mask
 from backend.errors import InvalidInput, NotFound
 from backend.serving.chatting import turns_of
@@ -23,7 +24,7 @@ from backend.store.base import now
 from backend.store.conversations import Chat, ChatTurn, Feedback
 from backend.store.findings import refresh_findings
 from backend.store.models import ModelVersion
-from backend.store.records import Record, RecordComment, RecordRevision, Source
+from backend.store.records import Project, Record, RecordComment, RecordRevision, Source
 from backend.vocabulary import Action, RecordStatus, Thumb
 
 SOURCE = "Chat feedback"
@@ -75,7 +76,8 @@ class Opinion:
 
 def give_feedback(*, session: Session, actor: Actor, turn_id: int, opinion: Opinion) -> Feedback:
     """Keep an opinion on an assistant's turn of the actor's own chat, and put the conversation into the review queue."""
-    turn = session.get(ChatTurn, turn_id)
+    # locked, so that two clicks at once make one record
+    turn = session.exec(select(ChatTurn).where(ChatTurn.id == turn_id).with_for_update(key_share=True)).one_or_none()
     chat = session.get(Chat, turn.chat_id) if turn else None
     if turn is None or chat is None or chat.account_id != actor.account_id:
         raise NotFound("There is no such answer in your conversations.")
@@ -103,8 +105,8 @@ def send_feedback(
     """The same for a conversation that took place elsewhere (a shop's own chat window, by the HTTP API)."""
     check(actor, Action.SEND_FEEDBACK, project_id)
     turns = [Message(message["role"], message["content"]) for message in messages]
-    if len(turns) < 2 or turns[-1].role != "assistant":
-        raise InvalidInput("messages must end with the assistant's answer that the feedback is about.")
+    if problem := fault(turns):
+        raise InvalidInput(f"messages must be a conversation that ends with the answer that the feedback is about: {problem}.")
     record_id = _new_record(session, project_id, turns, {"channel": "api"}, group="")
     return _keep(session, actor, Feedback(project_id=project_id), record_id, opinion)
 
@@ -164,14 +166,18 @@ def _new_record(session: Session, project_id: int, turns: Sequence[Message], sli
     session.add(revision)
     session.flush()
     refresh_findings(session, record, revision)
-    source.imported += 1
-    session.add(source)
+    # counted by the database: feedback comes from many processes at once
+    session.execute(update(Source).where(col(Source.id) == source.id).values(imported=col(Source.imported) + 1))
     return record.id or 0
 
 
 def _source(session: Session, project_id: int) -> Source:
     """The standing source that feedback comes from, made on first use."""
-    found = session.exec(select(Source).where(Source.project_id == project_id, Source.content_hash == SOURCE)).one_or_none()
+    standing = select(Source).where(Source.project_id == project_id, Source.content_hash == SOURCE)
+    found = session.exec(standing).one_or_none()
+    if found is None:  # the project's row is locked, so that two at once make one
+        session.exec(select(Project.id).where(Project.id == project_id).with_for_update()).one_or_none()
+        found = session.exec(standing).one_or_none()
     if found is None:
         found = Source(project_id=project_id, name=SOURCE, format="chat", shape="openai", content_hash=SOURCE)
         session.add(found)

@@ -12,13 +12,17 @@ from sqlmodel import select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from backend.access.sessions import actor_of
 from backend.access.tokening import create_token
 from backend.intake.importing import import_records
 from backend.runtime import Runtime
 from backend.serving.api import Api
+from backend.serving.chatting import keep_exchange, speaker
 from backend.serving.openapi import document
+from backend.store.accounts import Account
 from backend.store.conversations import ChatTurn
-from backend.store.records import Record
+from backend.store.models import ModelVersion
+from backend.store.records import Project, Record
 from backend.vocabulary import Role
 from tests.backend.serving.fake_engine import fake_engine
 from tests.backend.serving.test_chatting import a_speaking_project
@@ -66,6 +70,11 @@ def client(house: Runtime) -> Iterator[Client]:
 
 def hello(text: str = "hi", **extra: Any) -> dict[str, Any]:
     return {"model": "shop", "messages": [{"role": "user", "content": text}], **extra}
+
+
+def told(*texts: str, roles: tuple[str, str] = ("user", "assistant")) -> dict[str, Any]:
+    messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
+    return {"project": "shop", "thumb": "up", "messages": messages}
 
 
 def test_a_completion_comes_from_the_current_version_and_is_kept(client: Client, house: Runtime) -> None:
@@ -166,6 +175,72 @@ def test_a_body_that_is_no_json_or_far_too_large_is_refused(client: Client) -> N
     headers = {"Authorization": f"Bearer {client.tokens['rater']}"}
     for content in (b"\xff\xfe", b"[" * 100_000, b" " * 20_000_001):
         assert client.http.post("/api/feedback", content=content, headers=headers).status_code == 422
+
+
+def test_a_stranger_is_turned_away_before_anything_of_a_body_is_read(client: Client) -> None:
+    answer = client.http.post("/api/feedback", content=b" " * 20_000_001, headers={"Authorization": "Bearer wrong"})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"turn": 10**30, "thumb": "up"},
+        {"turn": -1, "thumb": "up"},
+        {"turn": 1, "resolved": 0},
+        {"project": "\ud800", "messages": [], "thumb": "up"},
+        told("a\x00", "b"),
+        told("a", "\ud800"),
+        told("a", " "),
+        told("a", "b", roles=("assistant", "assistant")),
+        told("a" * 100_001, "b"),
+    ],
+)
+def test_feedback_that_no_record_could_be_made_of_is_refused_with_words(client: Client, house: Runtime, body: Any) -> None:
+    headers = {"Authorization": f"Bearer {client.tokens['rater']}"}
+    answer = client.http.post("/api/feedback", content=json.dumps(body), headers=headers)
+    assert answer.status_code in (404, 422), answer.text
+    with house.database.reading() as session:
+        assert session.exec(select(Record)).all() == []
+
+
+def test_what_a_client_asked_of_the_decoding_is_kept_with_the_answer(client: Client, house: Runtime) -> None:
+    turn = client.post("/v1/chat/completions", hello(temperature=0.5, seed=7)).json()["touchstone"]["turn"]
+    with house.database.reading() as session:
+        kept = session.get_one(ChatTurn, turn).decoding
+    assert (kept["temperature"], kept["seed"], kept["max_new_tokens"]) == (0.5, 7, 160)
+
+
+def test_an_answer_belongs_to_the_version_that_gave_it_though_another_became_current_meanwhile(
+    client: Client, house: Runtime
+) -> None:
+    with house.database.reading() as session:
+        before = speaker(session, 1)
+    with house.database.writing() as session:
+        project = session.get_one(Project, 1)
+        newer = ModelVersion(project_id=1, number=2, name="Version 2", base_model="b", served_as="shop-v2")
+        session.add(newer)
+        session.flush()
+        project.current_version_id = newer.id
+        session.add(project)
+        session.commit()
+    with house.database.writing() as session:
+        person = actor_of(session, session.get_one(Account, 1))
+        said = [{"role": "user", "content": "hi"}]
+        _, turn = keep_exchange(session=session, actor=person, speaking=before, messages=said, text="hello", seconds=0.1)
+        assert session.get_one(ChatTurn, turn).version_id == before.version_id
+
+
+def test_an_unforeseen_fault_in_a_stream_is_told_inside_it_by_an_id(
+    client: Client, house: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_given: Any) -> None:
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setattr("backend.serving.api.keep_exchange", broken)
+    text = client.post("/v1/chat/completions", hello(stream=True)).text
+    assert "Tell an admin this id" in text
+    assert "secret" not in text
 
 
 def test_an_engine_that_is_busy_or_lacks_the_model_gives_a_status(client: Client) -> None:
