@@ -41,7 +41,9 @@ class Settings:
     engine_key: str = _setting("TOUCHSTONE_ENGINE_KEY", "Bearer key for the engine, if it wants one.", "", secret=True)
     session_hours: int = _setting("TOUCHSTONE_SESSION_HOURS", "Hours until a login ends.", 12)
     link_hours: int = _setting("TOUCHSTONE_LINK_HOURS", "Hours until an invitation or reset link ends.", 72)
-    login_attempts: int = _setting("TOUCHSTONE_LOGIN_ATTEMPTS", "Failed logins per account in 15 minutes; five times as many per address.", 8)
+    login_attempts: int = _setting(
+        "TOUCHSTONE_LOGIN_ATTEMPTS", "Failed logins per account in 15 minutes; five times as many per address.", 8
+    )
     oidc_issuer: str = _setting(
         "TOUCHSTONE_OIDC_ISSUER", "OpenID Connect issuer address; empty switches single sign-on off.", ""
     )

@@ -149,7 +149,9 @@ def test_only_settings_and_the_runtime_read_the_environment() -> None:
 
 def test_streamlit_is_known_to_pages_alone() -> None:
     wrong = [
-        name for name in sorted(modules()) if not below(name, "pages", "app") and any(below(t, "streamlit") for t in imports(name))
+        name
+        for name in sorted(modules())
+        if not below(name, "pages", "app") and any(below(t, "streamlit") for t in imports(name))
     ]
     # The gate and the login forms look up Streamlit's own files (the hashes of its scripts, its fonts), and draw nothing.
     assert set(wrong) <= {"backend.access.gate", "backend.access.forms"}
