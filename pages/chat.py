@@ -49,7 +49,7 @@ def _history(visit: Visit, chat_id: int | None) -> str | None:
     if chat_id is None:
         return None
     with visit.reading() as session:
-        turns = shown_turns(session, chat_id)
+        turns = shown_turns(session, actor=visit.actor, chat_id=chat_id)
     for turn in turns:
         with st.chat_message("user" if turn.role == "user" else "assistant"):
             st.markdown(plain(turn.text))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from sqlmodel import Session, col, func, select
 
+from backend.access.actors import Actor
 from backend.store.conversations import Chat, ChatTurn, Feedback
 from backend.store.models import ModelVersion
 from backend.store.records import Record
@@ -104,13 +105,14 @@ class ShownTurn:
     rated: bool
 
 
-def shown_turns(session: Session, chat_id: int) -> list[ShownTurn]:
-    """The conversation in order, with the version that spoke and whether feedback was given."""
+def shown_turns(session: Session, *, actor: Actor, chat_id: int) -> list[ShownTurn]:
+    """The actor's own conversation in order, with the version that spoke and whether feedback was given."""
     query = (
         select(ChatTurn, ModelVersion.name, func.count(col(Feedback.id)))
         .outerjoin(ModelVersion, col(ModelVersion.id) == col(ChatTurn.version_id))
         .outerjoin(Feedback, col(Feedback.turn_id) == col(ChatTurn.id))
-        .where(ChatTurn.chat_id == chat_id)
+        .join(Chat, col(Chat.id) == ChatTurn.chat_id)
+        .where(ChatTurn.chat_id == chat_id, Chat.account_id == actor.account_id)
         .group_by(col(ChatTurn.id), col(ModelVersion.name))
         .order_by(col(ChatTurn.position))
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 from sqlmodel import Session
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from backend import runtime
 from backend.access import policy
@@ -25,6 +26,7 @@ from backend.vocabulary import Action
 from pages.components.doors import way_in
 
 PROJECT_KEY = "project_id"
+_WHO = "visit_account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,21 @@ class Visit:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session for queries."""
+        """A session for queries.
+
+        A live part of a page draws itself anew with the visit of the page's last whole run. There too it is looked up who
+        is signed in: where that has changed the whole page runs again, and `require` says what is the matter.
+        """
         with runtime.current().database.reading() as session:
+            if _is_part_of_a_page() and not self._holds(session):
+                st.rerun()
             yield session
+
+    def _holds(self, session: Session) -> bool:
+        try:
+            return resolve(session, token()) == self.actor
+        except NotSignedIn:
+            return False
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -69,6 +83,12 @@ class Visit:
             if resolve(session, token()) != self.actor:
                 raise Forbidden("Your rights have changed meanwhile, so nothing was saved. Please try again.")
             yield session
+
+
+def _is_part_of_a_page() -> bool:
+    """Whether only a fragment is drawn anew now."""
+    context = get_script_run_ctx()
+    return context is not None and bool(context.fragment_ids_this_run)
 
 
 def token() -> str | None:
@@ -85,12 +105,21 @@ def look() -> Visit | None:
             actor = resolve(session, token())
         except NotSignedIn:
             return None
+        _forget_others(actor)
         projects = tuple(projects_of(session, actor))
         wanted = st.session_state.get(PROJECT_KEY) or remembered_project(session, actor)
     # not the first by name: a project that somebody is added to must not take the place of the one they work in
     oldest = min(projects, key=lambda card: card.id, default=None)
     project = next((card for card in projects if card.id == wanted), oldest)
     return Visit(actor, project, projects, house.settings)
+
+
+def _forget_others(actor: Actor) -> None:
+    """A tab that lost its connection keeps its state, also when somebody else has signed in in this browser since."""
+    if st.session_state.get(_WHO, actor.account_id) != actor.account_id:
+        for key in [key for key in st.session_state if key != COOKIE]:
+            del st.session_state[key]
+    st.session_state[_WHO] = actor.account_id
 
 
 def require(action: Action | None = None, *, needs_project: bool = True) -> Visit:

@@ -125,3 +125,36 @@ def test_a_role_taken_away_meanwhile_saves_nothing(cast: Cast) -> None:
     next(button for button in at.button if button.label == "Invite").click().run()
     assert "handover" not in at.session_state
     assert "Your role does not open this page." in said(at)
+
+
+def test_a_live_part_of_a_page_shows_nothing_more_once_the_session_ended(cast: Cast) -> None:
+    def page() -> None:
+        import streamlit as st
+        from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+        from backend.access.sessions import end_all_sessions
+        from pages.components.visit import require
+
+        visit = require()
+        with visit.writing() as session:
+            end_all_sessions(session, visit.actor.account_id or 0)
+            session.commit()
+        get_script_run_ctx().fragment_ids_this_run = ["live"]  # from here on as when only a fragment is drawn anew
+        with visit.reading():
+            st.text("the log of a run")
+
+    at = AppTest.from_function(page, default_timeout=30)
+    at.session_state[COOKIE] = cast.tokens["lead"]
+    at.run()
+    assert not at.exception
+    assert not at.text
+    assert "Your session has ended" in said(at)
+
+
+def test_a_tab_in_which_somebody_else_signed_in_forgets_what_it_held(cast: Cast) -> None:
+    at = cast.open("home", "lead")
+    at.session_state["chat_1"] = 7
+    at.session_state[COOKIE] = cast.tokens["rater"]
+    at.run()
+    assert not at.exception
+    assert "chat_1" not in at.session_state

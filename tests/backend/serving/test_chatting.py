@@ -10,6 +10,7 @@ from backend.errors import Forbidden, InvalidInput, NotFound, NotReady, ServiceU
 from backend.serving.chatting import ask, keep_answer, latest_chat, start_chat, turns_of
 from backend.serving.engine import Engine
 from backend.serving.guardrails import CONTEXT_TURNS, context
+from backend.serving.queries import shown_turns
 from backend.serving.receiving import Opinion, close_feedback, give_feedback, send_feedback
 from backend.store.conversations import Feedback
 from backend.store.database import Database
@@ -187,3 +188,14 @@ def test_the_engine_streams_pieces_and_its_failures_have_words() -> None:
                 complete(text)
     with pytest.raises(ServiceUnavailable, match="does not answer"):
         complete("hi")
+
+
+def test_a_conversation_is_shown_to_its_own_account_only(sqlite: Database) -> None:
+    with sqlite.writing() as session:
+        project = a_speaking_project(session)
+        one = a_person(session, "a@example.org", project=project, role=Role.RATER)
+        other = a_person(session, "b@example.org", project=project, role=Role.LEAD)
+        an_exchange(session, one, project, "q", "a")
+        chat = latest_chat(session, actor=one, project_id=project.id or 0) or 0
+        assert [turn.text for turn in shown_turns(session, actor=one, chat_id=chat)] == ["q", "a"]
+        assert shown_turns(session, actor=other, chat_id=chat) == []
