@@ -113,12 +113,16 @@ def _waiting(visit: Visit, evaluation_id: int) -> None:
 
 def _finished(visit: Visit, card: EvaluationCard) -> None:
     st.subheader("Measures")
+    frame = queries.measures(card)
+    titles = (card.baseline, card.candidate)
+    if len({*titles, *frame.columns}) < len(titles) + len(frame.columns):  # runs are named by people, and two may be alike
+        titles = (card.baseline_label, card.candidate_label)
     show_table(
-        queries.measures(card).rename(columns={"baseline": card.baseline, "candidate": card.candidate}),
+        frame.rename(columns=dict(zip(("baseline", "candidate"), titles, strict=True))),
         key=f"evaluation-{card.id}",
         columns={
             "better": st.column_config.CheckboxColumn("Better", help="Whether the candidate is ahead."),
-            **{name: st.column_config.NumberColumn(format="%.3f") for name in (card.baseline, card.candidate, "difference")},
+            **{name: st.column_config.NumberColumn(format="%.3f") for name in (*titles, "difference")},
         },
     )
     signature = card.report["models"].get(card.candidate_label, {}).get("bleu_signature", "")

@@ -37,7 +37,7 @@ def main() -> None:
 
 def show_results(visit: Visit, tasks: list[TaskState]) -> None:
     """Of all tasks, or of one."""
-    names: dict[int | None, str] = {None: "All tasks", **{task.id: plain(task.name) for task in tasks}}
+    names: dict[int | None, str] = {None: "All tasks", **{task.id: task.name for task in tasks}}
     chosen = None
     if len(tasks) > 1:
         chosen = st.selectbox("Task", list(names), format_func=lambda key: names[key], key="results-task")

@@ -1,7 +1,8 @@
 """Gathers what is known of a candidate against the version that it would replace, for the gate and for the lead.
 
 Reads only. Counted are: the newest finished evaluation of just these two versions on a test split, and every blind
-comparison of their responses, each rater's latest answer to an item. What was shown against another version is no evidence.
+comparison of their responses to test questions, each rater's latest answer to an item. What was shown against another
+version is no evidence, nor is what was asked from a training or validation split.
 """
 
 from __future__ import annotations
@@ -97,8 +98,10 @@ def _judgements(session: Session, candidate: ModelVersion, baseline: ModelVersio
         .select_from(Item)
         .join(first, col(first.id) == Item.first_response_id)
         .join(second, col(second.id) == Item.second_response_id)
+        .join(Evaluation, col(Evaluation.id) == first.evaluation_id)
         .join(Annotation, col(Annotation.item_id) == Item.id)
         .where(
+            Evaluation.split == Split.TEST,
             col(first.version_id).in_(both),
             col(second.version_id).in_(both),
             first.version_id != second.version_id,

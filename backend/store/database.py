@@ -39,11 +39,13 @@ class Database:
         if self.is_sqlite:
             if self.url.database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+            waits = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+            # errors and their traces go to the log, and parameters are people's texts and hashes
+            self._engine = create_engine(url, pool_size=20, max_overflow=40, hide_parameters=True, connect_args=waits)
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
-            self._engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+            self._engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True)
         self._writer = self._engine.execution_options(touchstone_write=True)
 
     @property
@@ -69,6 +71,10 @@ class Database:
             with Session(engine, expire_on_commit=False) as session:
                 yield session
         except (OperationalError, PoolTimeout) as error:
+            if "full" in str(getattr(error, "orig", "")) or "No space left" in str(getattr(error, "orig", "")):
+                raise ServiceUnavailable(
+                    "The disk of the database is full. Nothing was saved by this step; free some space, then try again."
+                ) from error
             raise ServiceUnavailable(
                 "The database did not answer in time. Nothing was saved by this step; please try again."
             ) from error

@@ -8,6 +8,7 @@ escaped, because Plotly reads some HTML in them. Each function takes a DataFrame
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -34,7 +35,7 @@ def label(text: object, length: int = 48) -> str:
 def as_csv(frame: pd.DataFrame) -> bytes:
     """The table as UTF-8 CSV whose cells no spreadsheet runs as a formula."""
     safe = frame.map(lambda cell: escape_cell(cell) if isinstance(cell, str) else cell)
-    return safe.to_csv(index=False).encode()
+    return safe.to_csv(index=False, header=[escape_cell(str(name)) for name in frame.columns]).encode()
 
 
 def show_chart(figure: Any, frame: pd.DataFrame, *, key: str, columns: Mapping[str, Any] | None = None) -> None:
@@ -50,8 +51,9 @@ def show_table(frame: pd.DataFrame, *, key: str, columns: Mapping[str, Any] | No
     for name, given in (columns or {}).items():
         config[name] = {**given, "label": given.get("label") or _title(name)} if isinstance(given, dict) else given
     st.dataframe(frame, width="stretch", hide_index=True, column_config=config)
+    file_name = re.sub(r"[^\w.-]+", "-", key, flags=re.ASCII) + ".csv"  # a key may hold a metadata name
     st.download_button(
-        "Download as CSV", as_csv(frame), file_name=f"{key}.csv", mime="text/csv", icon=":material/download:", key=f"{key}-csv"
+        "Download as CSV", as_csv(frame), file_name=file_name, mime="text/csv", icon=":material/download:", key=f"{key}-csv"
     )
 
 

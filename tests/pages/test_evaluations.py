@@ -55,6 +55,19 @@ def test_the_measures_and_answers_of_both_stand_beside_each_other(house: Runtime
     assert "3 questions" in words(page)
 
 
+@pytest.mark.parametrize("name", ["touchstone-mini", "difference"])
+def test_versions_whose_names_are_alike_stand_under_what_they_are_served_as(house: Runtime, scene: Scene, name: str) -> None:
+    with house.database.writing() as session:
+        evaluated(session, scene)
+        scene.candidate.name = name
+        session.add(scene.candidate)
+        session.commit()
+    page = opened(house, scene.lead, "evaluations")
+    assert not page.exception
+    assert not page.error
+    assert {"shop-v0", "shop-v1"} < set(page.dataframe[0].value.columns)
+
+
 def test_what_a_model_wrote_is_never_read_as_markup(house: Runtime, scene: Scene) -> None:
     hostile = "<script>alert(1)</script> ![x](http://evil.example/x.png) :red[hi]"
     with house.database.writing() as session:

@@ -310,3 +310,16 @@ def test_a_roll_back_undoes_exactly_one_promotion(steps: list[tuple[PromotionKin
     before = promoting.stack(history)
     after = promoting.stack([*history, (PromotionKind.PROMOTED, 9, None), (PromotionKind.ROLLED_BACK, 0, None)])
     assert after == (before or [None])
+
+
+def test_what_raters_said_about_questions_from_training_is_no_evidence(sqlite: Database, settings: Settings) -> None:
+    with sqlite.writing() as session:
+        scene = a_scene(session)
+        evaluation = evaluated(session, scene)
+        evaluation.split = Split.TRAIN
+        compared(session, scene, evaluation)
+        evaluated(session, scene)
+        serve(settings.models, scene.candidate, scene.base)
+        session.commit()
+    with sqlite.writing() as session, pytest.raises(NotReady, match="20 more judgements"):
+        promote(session, settings, scene)

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy.exc import StatementError
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import select
 
 from backend.access.actors import SYSTEM
 from backend.access.audit import record, verify
 from backend.errors import ServiceUnavailable
 from backend.store import database as database_module
-from backend.store.accounts import AuditEntry, AuditHead
+from backend.store.accounts import Account, AuditEntry, AuditHead
 from backend.store.database import Database
 from backend.store.records import Project
 from backend.store.tables import metadata
@@ -116,3 +117,25 @@ def test_a_database_that_is_away_is_told_as_unavailable() -> None:
     away = Database("postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=1")
     with pytest.raises(ServiceUnavailable), away.reading() as session:
         session.exec(select(Project)).all()
+
+
+def test_errors_name_no_values_because_they_go_to_the_log(database: Database) -> None:
+    def twice() -> None:
+        with database.writing() as session:
+            session.add_all(Account(email="ada@example.com", password_hash="the secret hash") for _ in range(2))
+            session.commit()
+
+    with pytest.raises(IntegrityError) as caught:
+        twice()
+    assert "the secret hash" not in str(caught.value)
+
+
+def test_a_full_disk_is_told_as_such(sqlite: Database) -> None:
+    def fill() -> None:
+        with sqlite.writing() as session:
+            session.execute(text("PRAGMA max_page_count = 1"))  # no page more than there are now
+            session.add_all(Account(email=f"{number}@example.com", name="x" * 190) for number in range(5000))
+            session.commit()
+
+    with pytest.raises(ServiceUnavailable, match="disk of the database is full"):
+        fill()
