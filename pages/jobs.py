@@ -80,7 +80,11 @@ def _ended(visit: Visit, cards: list[JobCard]) -> None:
         }
         for card in cards
     ]
-    show_table(pd.DataFrame(rows), key="jobs", columns={"queued": st.column_config.DatetimeColumn()})
+    show_table(
+        pd.DataFrame(rows),
+        key="jobs",
+        columns={"queued": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone="UTC")},
+    )
     by_id = {card.id: card for card in cards}
     chosen = st.selectbox("Look into", list(by_id), format_func=lambda key: _title(by_id[key]), key="ended_job")
     card = by_id[chosen]

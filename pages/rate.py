@@ -23,14 +23,15 @@ HOW = {
 }
 
 
-def choose(tasks: list[DeskTask]) -> DeskTask:
-    """Ask which task, where there are several."""
+def choose(visit: Visit, tasks: list[DeskTask]) -> DeskTask:
+    """Ask which task, where there are several; the first with something to do is chosen to begin with."""
     names = {task.id: f"{KINDS[task.kind]}: {plain(task.name)}" for task in tasks}
     if len(tasks) == 1:
         st.markdown(f"**{names[tasks[0].id]}**")
         return tasks[0]
     if len(tasks) <= FEW:  # after a press on a pill the keys work at once; a select box would keep them for its search
-        chosen = st.pills("Task", list(names), format_func=lambda key: names[key], key="desk-task", default=tasks[0].id)
+        first = next((task.id for task in tasks if numbers(visit, task).waiting), tasks[0].id)
+        chosen = st.pills("Task", list(names), format_func=lambda key: names[key], key="desk-task", default=first)
     else:
         chosen = st.selectbox("Task", list(names), format_func=lambda key: names[key], key="desk-task")
     return next((task for task in tasks if task.id == chosen), tasks[0])
@@ -85,7 +86,7 @@ if not tasks:
     st.info("There is nothing to rate at the moment.", icon=":material/balance:")
     st.text("A lead makes rating and comparison tasks from an evaluation, on the page Results. They appear here at once.")
     st.stop()
-task = choose(tasks)
+task = choose(visit, tasks)
 fast, keys = preferences.get("fast_desk", True), preferences.get("keyboard_shortcuts", True)
 with guarded():
     count = numbers(visit, task)

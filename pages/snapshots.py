@@ -104,7 +104,11 @@ def _list(visit: Visit, made: pd.DataFrame) -> None:
     show_table(
         made.drop(columns=["id"]),
         key="snapshots",
-        columns={"created_at": st.column_config.DatetimeColumn("created"), "created_by": "by", "hash": "content hash"},
+        columns={
+            "created_at": st.column_config.DatetimeColumn("Frozen", format="D MMM YYYY, HH:mm", timezone="UTC"),
+            "created_by": "By",
+            "hash": "Content hash",
+        },
     )
     link_to("training", "Train on a snapshot", icon="model_training")
     names = {int(row.id): f"{row.number}: {row.name}" for row in made.itertuples()}

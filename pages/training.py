@@ -80,7 +80,6 @@ def _columns() -> dict[str, object]:
         "best_loss": number("best validation loss", format="%.4f"),
         "tokens_per_second": number("tokens/s", format="%.0f"),
         "base_model": "base model",
-        "started": st.column_config.DatetimeColumn(),
     }
 
 
