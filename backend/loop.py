@@ -53,7 +53,6 @@ from backend.wiring import COLLECTORS
 from trainer import contract
 
 T = TypeVar("T")
-ENGINE_PATIENCE = 120.0
 RULES = {
     "expert": "holds the sample's key of mistakes; masks, corrects, rejects and approves by it",
     "raters": "an exact match with the reference answer wins, else the higher ROUGE-L, else neither",
@@ -315,7 +314,7 @@ class Turn:
         """The demonstration question, asked at an engine as the chat asks; the current version answers."""
         about = json.loads((FOLDER / "project.json").read_text(encoding="utf-8"))
         try:
-            chat_id, _key = self.do(chatting.start_chat, project_id=self.project_id, channel="loop")
+            chat_id = self.do(chatting.start_chat, project_id=self.project_id, channel="loop")
         except NotReady as nobody:
             return {"question": about["demo_question"], "answer": None, "why": nobody.message}
         question = self.do(chatting.ask, chat_id=chat_id, text=about["demo_question"])

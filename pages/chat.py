@@ -64,7 +64,7 @@ def _exchange(visit: Visit, chat_key: str, chat_id: int | None, text: str, *, sh
     with guarded():
         if chat_id is None:
             with visit.writing() as session:
-                chat_id, _ = start_chat(session=session, actor=visit.actor, project_id=visit.project_id)
+                chat_id = start_chat(session=session, actor=visit.actor, project_id=visit.project_id)
             st.session_state[chat_key] = chat_id
         with visit.writing() as session:
             question = ask(session=session, actor=visit.actor, chat_id=chat_id, text=text)

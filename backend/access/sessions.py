@@ -35,7 +35,6 @@ def open_session(session: Session, *, account_id: int, hours: int, user_agent: s
     session.add(
         LoginSession(
             token_hash=token_hash(token),
-            csrf_token=new_token(),
             account_id=account_id,
             user_agent=user_agent[:300],
             expires_at=now() + timedelta(hours=hours),

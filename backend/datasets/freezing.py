@@ -8,7 +8,6 @@ freeze, so that no row is ever without its folder. Not promised: that nobody edi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy import func, insert
 from sqlmodel import Session, select
@@ -89,11 +88,6 @@ def verify(*, session: Session, actor: Actor, settings: Settings, snapshot_id: i
     snapshot = queries.get_snapshot(session, actor, snapshot_id)
     frozen.verify(settings.snapshots / snapshot.folder, snapshot.manifest)
     return snapshot
-
-
-def folder_of(settings: Settings, snapshot: Snapshot) -> Path:
-    """Where a snapshot's files lie."""
-    return settings.snapshots / snapshot.folder
 
 
 def _refuse_unless_ready(selection: Selection, leave_out_personal: bool) -> None:

@@ -124,7 +124,7 @@ class Api:
 
         def keep(text: str) -> dict[str, Any]:
             with self.database.writing() as session:
-                key, turn = keep_exchange(
+                turn = keep_exchange(
                     session=session,
                     actor=actor,
                     speaking=replace(speaking, decoding=decoding),
@@ -132,7 +132,7 @@ class Api:
                     text=text,
                     seconds=time.monotonic() - started,
                 )
-            return {"chat": key, "turn": turn, "version": speaking.version}
+            return {"turn": turn, "version": speaking.version}
 
         if body.get("stream") is True:
             return StreamingResponse(answer.events(keep), media_type="text/event-stream", headers={"Cache-Control": "no-store"})

@@ -16,7 +16,6 @@ from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.access.secrets import new_token, token_hash
 from backend.errors import Conflict, InvalidInput, NotFound, NotReady
 from backend.serving.guardrails import checked_message, context
 from backend.store.conversations import Chat, ChatTurn
@@ -64,21 +63,19 @@ def speaker(session: Session, project_id: int) -> Speaker:
 
 def start_chat(
     *, session: Session, actor: Actor, project_id: int, channel: str = "web", slices: Mapping[str, str] | None = None
-) -> tuple[int, str]:
-    """Begin a conversation; returns its id and the key that its holder continues it with. The key is not stored."""
+) -> int:
+    """Begin a conversation; returns its id."""
     check(actor, Action.CHAT, project_id)
     speaker(session, project_id)
-    key = new_token()
     chat = Chat(
         project_id=project_id,
-        key_hash=token_hash(key),
         account_id=actor.account_id,
         channel=channel[:64],
         slices={str(name)[:64]: str(value)[:200] for name, value in (slices or {}).items()},
     )
     session.add(chat)
     session.commit()
-    return chat.id or 0, key
+    return chat.id or 0
 
 
 def ask(*, session: Session, actor: Actor, chat_id: int, text: str) -> Question:
@@ -115,8 +112,8 @@ def keep_answer(*, session: Session, actor: Actor, question: Question, text: str
 
 def keep_exchange(
     *, session: Session, actor: Actor, speaking: Speaker, messages: Sequence[Mapping[str, str]], text: str, seconds: float
-) -> tuple[str, int]:
-    """Save a conversation that a client of the HTTP API holds itself; returns (key, answer's turn id).
+) -> int:
+    """Save a conversation that a client of the HTTP API holds itself; returns the answer's turn id.
 
     `speaking` is who gave the answer, and how: by now another version may be current.
     """
@@ -125,8 +122,7 @@ def keep_exchange(
         raise InvalidInput("The last message must be the user's.")
     if not text.strip():
         raise NotReady(_EMPTY)
-    key = new_token()
-    chat = Chat(project_id=speaking.project_id, key_hash=token_hash(key), account_id=actor.account_id, channel="api")
+    chat = Chat(project_id=speaking.project_id, account_id=actor.account_id, channel="api")
     session.add(chat)
     session.flush()
     for position, message in enumerate(messages):
@@ -142,7 +138,7 @@ def keep_exchange(
     )
     session.add(answer)
     session.commit()
-    return key, answer.id or 0
+    return answer.id or 0
 
 
 def turns_of(session: Session, chat_id: int) -> list[ChatTurn]:

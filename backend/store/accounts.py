@@ -44,7 +44,6 @@ class LoginSession(Table, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     token_hash: str = Field(unique=True, max_length=64)
-    csrf_token: str = Field(max_length=64)
     account_id: int = Field(foreign_key="account.id", index=True)
     user_agent: str = Field(default="", max_length=300)
     created_at: datetime = created()

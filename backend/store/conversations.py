@@ -3,19 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
-from sqlmodel import Field
+from sqlalchemy import ColumnElement, UniqueConstraint, or_
+from sqlmodel import Field, col
 
 from backend.store.base import Table, created, document, moment, optional_word
 from backend.vocabulary import Thumb
 
 
 class Chat(Table, table=True):
-    """A conversation with a project's chatbot. `key` is what its holder knows it by; only its SHA-256 is here."""
+    """A conversation with a project's chatbot; only the account that began it goes on with it."""
 
     id: int | None = Field(default=None, primary_key=True)
     project_id: int = Field(foreign_key="project.id", index=True)
-    key_hash: str = Field(unique=True, max_length=64)
     account_id: int | None = Field(default=None, foreign_key="account.id", index=True)
     channel: str = Field(default="web", max_length=64)
     slices: dict[str, Any] = document()
@@ -54,3 +53,10 @@ class Feedback(Table, table=True):
     comment: str = ""
     handled_at: datetime | None = moment()
     created_at: datetime = created()
+
+
+def open_complaint() -> ColumnElement[bool]:
+    """The condition on Feedback that somebody has to answer it, and nobody has said that they did."""
+    low = col(Feedback.csat) <= 2
+    bad = or_(col(Feedback.thumb) == Thumb.DOWN, col(Feedback.wants_person), col(Feedback.resolved).is_(False), low)
+    return bad & col(Feedback.handled_at).is_(None)

@@ -227,7 +227,7 @@ def test_an_answer_belongs_to_the_version_that_gave_it_though_another_became_cur
     with house.database.writing() as session:
         person = actor_of(session, session.get_one(Account, 1))
         said = [{"role": "user", "content": "hi"}]
-        _, turn = keep_exchange(session=session, actor=person, speaking=before, messages=said, text="hello", seconds=0.1)
+        turn = keep_exchange(session=session, actor=person, speaking=before, messages=said, text="hello", seconds=0.1)
         assert session.get_one(ChatTurn, turn).version_id == before.version_id
 
 
