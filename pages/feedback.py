@@ -12,6 +12,9 @@ from pages.components.charts import show_table
 from pages.components.notices import attempt, plain, tell
 from pages.components.visit import Visit, require
 
+SHOWN = 20
+"""Complaints that are listed at a time."""
+
 
 def draw(visit: Visit) -> None:
     """The whole page."""
@@ -19,6 +22,7 @@ def draw(visit: Visit) -> None:
     with visit.reading() as session:
         counts = feedback_counts(session, visit.project_id)
         frame = feedback_list(session, visit.project_id)
+        waiting = feedback_list(session, visit.project_id, waiting=True, limit=SHOWN)
     if counts.feedback == 0:
         st.info(
             "No feedback yet. Promote a version, let people chat with it, and what they say about its answers comes here "
@@ -42,19 +46,19 @@ def draw(visit: Visit) -> None:
         "Each conversation below is a record now: an expert corrects its answer in **Review records**, "
         "and the next model learns from it."
     )
-    _complaints(visit, frame)
+    _complaints(visit, waiting, counts.open_complaints)
     st.subheader("All feedback, newest first")
     show_table(frame.drop(columns=["id"]), key="feedback")
 
 
-def _complaints(visit: Visit, frame: pd.DataFrame) -> None:
-    bad = (frame["thumb"] == "down") | frame["wants_person"] | (frame["resolved"] == False) | (frame["csat"] <= 2)  # noqa: E712 - a column
-    waiting = frame[bad & ~frame["handled"]]
+def _complaints(visit: Visit, waiting: pd.DataFrame, total: int) -> None:
     if waiting.empty:
         st.success("Every complaint has been answered.", icon=":material/check_circle:")
         return
     st.subheader("Complaints that wait for somebody")
-    for row in waiting.head(20).itertuples():
+    if total > len(waiting):
+        st.caption(f"The {len(waiting)} oldest of {total:,}.")
+    for row in waiting.itertuples():
         with st.container(border=True):
             asks = " · asks for a person" if row.wants_person else ""
             st.caption(f"{row.when:%Y-%m-%d %H:%M} UTC · {plain(str(row.version))}{asks}")

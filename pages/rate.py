@@ -25,13 +25,13 @@ HOW = {
 
 def choose(visit: Visit, tasks: list[DeskTask]) -> DeskTask:
     """Ask which task, where there are several; the first with something to do is chosen to begin with."""
-    names = {task.id: f"{KINDS[task.kind]}: {plain(task.name)}" for task in tasks}
+    names = {task.id: f"{KINDS[task.kind]}: {task.name}" for task in tasks}
     if len(tasks) == 1:
-        st.markdown(f"**{names[tasks[0].id]}**")
+        st.markdown(f"**{plain(names[tasks[0].id])}**")
         return tasks[0]
     if len(tasks) <= FEW:  # after a press on a pill the keys work at once; a select box would keep them for its search
         first = next((task.id for task in tasks if numbers(visit, task).waiting), tasks[0].id)
-        chosen = st.pills("Task", list(names), format_func=lambda key: names[key], key="desk-task", default=first)
+        chosen = st.pills("Task", list(names), format_func=lambda key: plain(names[key]), key="desk-task", default=first)
     else:
         chosen = st.selectbox("Task", list(names), format_func=lambda key: names[key], key="desk-task")
     return next((task for task in tasks if task.id == chosen), tasks[0])

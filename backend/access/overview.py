@@ -10,7 +10,7 @@ from sqlmodel import Session, col, exists, func, select
 from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.store.accounts import Account, Membership
-from backend.store.conversations import Feedback
+from backend.store.conversations import Feedback, open_complaint
 from backend.store.models import Job, ModelVersion, Snapshot, SnapshotRow
 from backend.store.records import Faq, FaqRevision, Project, Record, RecordRevision
 from backend.store.work import Annotation, Item, Skip, Task
@@ -35,7 +35,7 @@ class Overview:
     jobs_going: int
     jobs_failed: int
     candidates: int
-    feedback: int
+    complaints: int
     members: int
     current_version: str
 
@@ -90,7 +90,7 @@ def overview(session: Session, *, actor: Actor, project_id: int) -> Overview:
                 col(ModelVersion.run_id).is_not(None),
             )
         ),
-        feedback=count(select(func.count()).where(Feedback.project_id == project_id, col(Feedback.handled_at).is_(None))),
+        complaints=count(select(func.count()).where(Feedback.project_id == project_id, open_complaint())),
         members=count(
             select(func.count())
             .select_from(Membership)

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.conversations import Message, messages_from_json
@@ -21,11 +22,12 @@ from backend.errors import AlreadyDone, Conflict, Forbidden, InvalidInput, NotFo
 from backend.review import leases
 from backend.review.blinding import sides, winner
 from backend.review.leases import Lease
+from backend.review.rulings import load_record
 from backend.rubrics import Rubric
 from backend.store.models import Response
 from backend.store.records import RecordComment
 from backend.store.work import Annotation, Item, Skip, Slot, Task
-from backend.vocabulary import Action, TaskKind, TaskStatus, Verdict
+from backend.vocabulary import Action, RecordStatus, TaskKind, TaskStatus, Verdict
 
 LONGEST_COMMENT = 5000
 LONGEST_TIME = 24 * 3600.0
@@ -120,8 +122,12 @@ def skip(*, session: Session, actor: Actor, slot_id: int, fence: int, reason: st
 
 
 def flag(*, session: Session, actor: Actor, slot_id: int, fence: int, text: str) -> None:
-    """Tell the experts that something is wrong with the question behind this item; the item stays in hand."""
-    _task_of_slot(session, actor, slot_id)
+    """Tell the experts that something is wrong with the question behind this item; the item stays in hand.
+
+    Its record goes to the head of the review queue. An approval stays in force until an expert rules: raters cannot take
+    one away.
+    """
+    task = _task_of_slot(session, actor, slot_id)
     slot = _slot_in_hand(session, slot_id, _account(actor), fence)
     if not text.strip():
         raise InvalidInput("Please write what is wrong, so that an expert can look at it.")
@@ -129,7 +135,14 @@ def flag(*, session: Session, actor: Actor, slot_id: int, fence: int, text: str)
     response = session.get(Response, item.response_id or item.first_response_id)
     if response is None or response.record_id is None:
         raise InvalidInput("This response belongs to no record that experts could look at. Please write a comment instead.")
-    session.add(RecordComment(record_id=response.record_id, author_id=actor.account_id, text=_comment(text), is_flag=True))
+    record = load_record(session, task.project_id, response.record_id)
+    record.status = RecordStatus.FLAGGED
+    session.add(record)
+    why = _comment(text)
+    session.add(RecordComment(record_id=response.record_id, author_id=actor.account_id, text=why, is_flag=True))
+    audit.record(
+        session, actor, "record_flagged", project_id=task.project_id, subject=f"record {record.id}", reason=why, by="a rater"
+    )
     session.commit()
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from sqlmodel import Session, col, func, select
 
 from backend.access.actors import Actor
-from backend.store.conversations import Chat, ChatTurn, Feedback
+from backend.store.conversations import Chat, ChatTurn, Feedback, open_complaint
 from backend.store.models import ModelVersion
 from backend.store.records import Record
 from backend.vocabulary import Thumb
@@ -31,7 +31,7 @@ COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class FeedbackCounts:
-    """Totals of a project. `open_complaints` counts thumbs down, unresolved and asked-for-a-person that nobody closed."""
+    """Totals of a project. `open_complaints` counts what somebody has to answer and nobody has closed."""
 
     chats: int
     feedback: int
@@ -44,12 +44,6 @@ class FeedbackCounts:
 def feedback_counts(session: Session, project_id: int) -> FeedbackCounts:
     """Counts for the head of the feedback page."""
     here = Feedback.project_id == project_id
-    complaint = (
-        (col(Feedback.thumb) == Thumb.DOWN)
-        | col(Feedback.wants_person).is_(True)
-        | col(Feedback.resolved).is_(False)
-        | (col(Feedback.csat) <= 2)
-    )
 
     def count(*conditions: object) -> int:
         return session.exec(select(func.count()).select_from(Feedback).where(here, *conditions)).one()  # type: ignore[arg-type]
@@ -60,18 +54,18 @@ def feedback_counts(session: Session, project_id: int) -> FeedbackCounts:
         up=count(col(Feedback.thumb) == Thumb.UP),
         down=count(col(Feedback.thumb) == Thumb.DOWN),
         mean_csat=session.exec(select(func.avg(Feedback.csat)).where(here)).one(),
-        open_complaints=count(complaint, col(Feedback.handled_at).is_(None)),
+        open_complaints=count(open_complaint()),
     )
 
 
-def feedback_list(session: Session, project_id: int, *, limit: int = 200) -> pd.DataFrame:
-    """The newest feedback with its record's texts; columns `COLUMNS`."""
+def feedback_list(session: Session, project_id: int, *, waiting: bool = False, limit: int = 200) -> pd.DataFrame:
+    """The newest feedback, or with `waiting` the oldest open complaints, with its record's texts; columns `COLUMNS`."""
     query = (
         select(Feedback, Record, ModelVersion)
         .outerjoin(Record, col(Record.id) == col(Feedback.record_id))
         .outerjoin(ModelVersion, col(ModelVersion.id) == col(Feedback.version_id))
-        .where(Feedback.project_id == project_id)
-        .order_by(col(Feedback.id).desc())
+        .where(Feedback.project_id == project_id, *([open_complaint()] if waiting else []))
+        .order_by(col(Feedback.id) if waiting else col(Feedback.id).desc())
         .limit(limit)
     )
     rows = [

@@ -13,7 +13,7 @@ from backend import runtime
 from backend.access.sessions import COOKIE, open_session
 from backend.runtime import Runtime
 from backend.store.conversations import ChatTurn, Feedback
-from backend.store.records import Record
+from backend.store.records import Project, Record
 from backend.vocabulary import Role, Thumb
 from tests.backend.serving.fake_engine import fake_engine
 from tests.backend.serving.test_chatting import a_speaking_project, an_exchange
@@ -98,7 +98,6 @@ def test_a_form_below_the_answer_sends_a_complaint_to_the_queue(speaking: Runtim
 
 def test_the_feedback_page_teaches_when_empty_and_lists_complaints_until_they_are_answered(house: Runtime) -> None:
     from backend.serving.receiving import Opinion, give_feedback
-    from backend.store.records import Project
 
     page = visitor(house, "feedback.py", Role.LEAD)
     assert "No feedback yet" in page.run().info[0].value
@@ -112,3 +111,25 @@ def test_the_feedback_page_teaches_when_empty_and_lists_complaints_until_they_ar
     next(button for button in page.button if button.label == "Mark as answered").click().run()
     assert page.metric[3].value == "0"
     assert not page.exception
+
+
+def test_an_old_complaint_stays_listed_however_much_praise_comes_after_it(house: Runtime) -> None:
+    page = visitor(house, "feedback.py", Role.LEAD)
+    with house.database.writing() as session:
+        project_id = session.exec(select(Project.id)).one()
+        session.add(Feedback(project_id=project_id, csat=2, comment="the old complaint"))
+        session.flush()
+        session.add_all(Feedback(project_id=project_id, thumb=Thumb.UP) for _ in range(201))
+        session.commit()
+    assert [button.label for button in page.run().button] == ["Mark as answered"]
+    assert any("the old complaint" in element.value for element in page.markdown)
+
+
+def test_home_counts_what_must_be_answered_and_no_praise(house: Runtime) -> None:
+    page = visitor(house, "home.py", Role.LEAD)
+    with house.database.writing() as session:
+        project_id = session.exec(select(Project.id)).one()
+        session.add_all(Feedback(project_id=project_id, thumb=thumb) for thumb in (Thumb.UP, Thumb.UP, Thumb.DOWN))
+        session.commit()
+    waiting = {element.label: element.value for element in page.run().metric}
+    assert next(value for label, value in waiting.items() if "Complaints" in label) == "1"

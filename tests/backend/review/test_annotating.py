@@ -19,9 +19,9 @@ from backend.store.base import now
 from backend.store.database import Database
 from backend.store.items import add_items
 from backend.store.models import Response
-from backend.store.records import RecordComment
+from backend.store.records import Record, RecordComment
 from backend.store.work import Annotation, Item, Skip, Slot, Task
-from backend.vocabulary import Role, TaskKind, TaskStatus, Verdict
+from backend.vocabulary import RecordStatus, Role, TaskKind, TaskStatus, Verdict
 from tests.factories import a_person, a_project, a_record
 
 GOOD = {"relevance": 5, "fluency": 4, "correctness": 3, "tone": 2}
@@ -247,12 +247,19 @@ def test_an_answered_item_cannot_be_skipped(sqlite: Database) -> None:
 def test_a_flag_reaches_the_record_and_keeps_the_item(sqlite: Database) -> None:
     desk = a_desk(sqlite, TaskKind.COMPARE)
     (item,) = desk.next()
+    with sqlite.writing() as session:
+        for record in session.exec(select(Record)):
+            record.status, record.approved_revision_id = RecordStatus.APPROVED, 7
+            session.add(record)
+        session.commit()
     with pytest.raises(InvalidInput):
         desk.call(annotating.flag, slot_id=item.slot_id, fence=item.fence, text="  ")
     desk.call(annotating.flag, slot_id=item.slot_id, fence=item.fence, text="the question names a person")
     with sqlite.reading() as session:
         comment = session.exec(select(RecordComment)).one()
         assert (comment.is_flag, comment.text) == (True, "the question names a person")
+        record = session.get_one(Record, comment.record_id)
+        assert (record.status, record.approved_revision_id) == (RecordStatus.FLAGGED, 7)
     desk.submit(item, verdict=Verdict.TIE)
 
 
