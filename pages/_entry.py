@@ -16,7 +16,9 @@ from pages.components.visit import PROJECT_KEY, Visit, look
 HERE = Path(__file__).parent
 
 # The accent carries white text on buttons; as text on the dark page it would be too dim.
-DARK = """<style>[data-testid="stTab"][aria-selected="true"]{color:#e3b448 !important}</style>"""
+DARK = """<style>
+[data-testid="stTab"][aria-selected="true"], [data-testid^="stBaseButton-"][data-testid$="Active"]{color:#e3b448 !important}
+</style>"""
 
 # file, title, icon, what one must be allowed to do to see it (None: everybody signed in)
 PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
