@@ -23,6 +23,8 @@ KEY_PAUSE = 0.35
 """Seconds between two presses; the desks take faster ones of the same key for the keyboard's own repeating."""
 PASSWORD = "grey heron over the mill pond"
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
+PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
+"""Where Streamlit's page, opened by a deep address, looks for its server first; the answer is 404, and it looks on."""
 Scheme = Literal["light", "dark"]
 
 
@@ -183,8 +185,9 @@ def _listener(frames: list[bytes]) -> Callable[[WebSocket], None]:
 
 def _complainer(complaints: list[str]) -> Callable[[ConsoleMessage], None]:
     def keep(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            complaints.append(f"{message.text} ({message.location.get('url', '')})")
+        where = message.location.get("url", "")
+        if message.type == "error" and not PROBES.search(where):
+            complaints.append(f"{message.text} ({where})")
 
     return keep
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import time
@@ -13,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from sqlmodel import select
 from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from backend.access.sessions import cookie_name, open_session
 from backend.review.bulk_deciding import bulk_decide
@@ -23,7 +23,6 @@ from backend.store.models import Job
 from backend.store.records import Faq, FaqRevision
 from backend.vocabulary import FaqState, JobStatus, Role
 from tests.backend.serving.test_chatting import a_speaking_project, an_exchange
-from tests.bench.sockets import Tab
 from tests.browser.conftest import World
 from tests.browser.people import PATIENCE, Crowd
 from tests.factories import a_person, a_project, a_record
@@ -116,13 +115,11 @@ def _steps(folder: Path) -> int:
 def test_a_run_outlives_a_killed_web_and_a_killed_worker(shop: World) -> None:
     running, lead = shop.stack, shop["lead"]
     running.command("snapshot", "--project", "shop")
-    started = json.loads(
-        running.command("train", "--project", "shop", "--name", "Sturdy run", "--set", "epochs=60", "--set", "seed=1")
-    )
+    started = json.loads(running.command("train", "--project", "shop", "--set", "epochs=60", "--set", "seed=1"))
     folder = Path(started["folder"])
     lead.go("training")
-    lead.sees("Sturdy run")
     _until(lambda: _steps(folder) > 0)
+    lead.sees("Run 1 is running")
     child = _jobs(shop)[-1].pid
 
     running.stop("web", signal.SIGKILL)
@@ -130,8 +127,8 @@ def test_a_run_outlives_a_killed_web_and_a_killed_worker(shop: World) -> None:
     _until(lambda: _steps(folder) > at)
     running.start("web")
     running.wait_for("web")
-    lead.go("training")
-    lead.sees("Sturdy run")
+    lead.open("training")
+    lead.sees("Run 1 is running")
 
     running.stop("worker", signal.SIGKILL)
     at = _steps(folder)
@@ -149,24 +146,25 @@ def test_a_signed_out_person_gets_no_websocket_and_is_shown_the_way_in(shop: Wor
     person = shop["leaver"]
     person.go()
     token = next(cookie["value"] for cookie in person.context.cookies() if cookie["name"] == cookie_name(secure=False))
-    asyncio.run(_open_and_close(shop, token))
+    _shake_hands(shop, token)
     elsewhere = shop.crowd.person("thief", storage_state=person.context.storage_state())
     person.page.get_by_role("link", name="Sign out").click()
     person.page.get_by_role("button", name="Sign out").click()
     person.sees("You are signed out.")
 
     with pytest.raises(InvalidStatus) as refused:
-        asyncio.run(_open_and_close(shop, token))
+        _shake_hands(shop, token)
     assert refused.value.response.status_code == 403
     elsewhere.page.goto(f"{shop.crowd.url}/records")
     expect(elsewhere.page.get_by_role("button", name="Sign in")).to_be_visible(timeout=PATIENCE)
     elsewhere.close()
 
 
-async def _open_and_close(shop: World, token: str) -> None:
-    tab = Tab(shop.stack.port, token)
-    await tab.open()
-    await tab.close()
+def _shake_hands(shop: World, token: str) -> None:
+    """Open a websocket as Streamlit's page does, and close it."""
+    headers = {"Cookie": f"{cookie_name(secure=False)}={token}"}
+    with connect(shop.stack.url.replace("http", "ws") + "/_stcore/stream", additional_headers=headers):
+        pass
 
 
 def test_hostile_text_stays_text_on_every_page(shop: World) -> None:

@@ -288,6 +288,7 @@ def compare_all(rater: Person, answers: dict[str, str]) -> None:
         expect(left.or_(over).first).to_be_visible(timeout=PATIENCE)
         if over.is_visible():
             assert done >= 10
+            rater.sees("All saved")
             return
         question = rater.page.get_by_role("list", name="Conversation").locator(".turn.user .bubble").last.inner_text()
         right = answers.get(question, "")
@@ -300,8 +301,8 @@ def compare_all(rater: Person, answers: dict[str, str]) -> None:
 
 def response(rater: Person, side: str) -> str:
     """The text of one side."""
-    card = rater.page.locator(".desk .card").filter(has=rater.page.get_by_role("heading", name=side, exact=True))
-    return card.locator("div").first.inner_text()
+    card = rater.page.locator(".card").filter(has=rater.page.get_by_role("heading", name=side, exact=True))
+    return card.locator("div").last.inner_text()
 
 
 def closeness(right: str, said: str) -> float:
@@ -312,6 +313,7 @@ def closeness(right: str, said: str) -> float:
 def the_lead_promotes(lead: Person) -> None:
     """On the raters' evidence, without an override."""
     lead.go("results")
+    lead.page.get_by_role("tab", name="What raters said").click()
     lead.sees("Win rate")
     lead.go("promotion")
     lead.sees("The gate is passed.")
