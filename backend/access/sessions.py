@@ -5,13 +5,14 @@ Promised: a revoked or expired session, and one of a deactivated account, resolv
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
 from backend.access.secrets import new_token, token_hash
-from backend.errors import NotSignedIn
+from backend.errors import NotSignedIn, ServiceUnavailable
 from backend.store.accounts import Account, LoginSession, Membership
 from backend.store.base import now
 from backend.store.database import Database
@@ -63,13 +64,16 @@ def resolve(session: Session, token: str | None) -> Actor:
 
 
 def look_up(database: Database, token: str) -> Actor:
-    """Who holds this token, for a page load or a handshake; writes down now and then that the session is in use."""
+    """Who holds this token, for a page load or a handshake.
+
+    Writes down now and then that the session is in use, if the database can be written.
+    """
     with database.reading() as session:
         actor = resolve(session, token)
         found = find_session(session, token)
         stale = found is not None and found.seen_at < now() - SEEN_EVERY
     if stale:
-        with database.writing() as session:
+        with suppress(ServiceUnavailable), database.writing() as session:
             if found := find_session(session, token):
                 found.seen_at = now()
                 session.add(found)

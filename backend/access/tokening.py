@@ -5,18 +5,21 @@ Only a token's hash and its first characters are kept; the whole token is return
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.entering import clean_name
 from backend.access.secrets import new_token, token_hash
 from backend.access.sessions import actor_of
-from backend.errors import InvalidInput, NotFound, NotSignedIn
+from backend.errors import InvalidInput, NotFound, NotSignedIn, ServiceUnavailable
 from backend.store.accounts import Account, ApiToken
 from backend.store.base import now
+from backend.store.database import Database
 
 MARK = "ts_"
 """What every token begins with, so that one that leaked into a file or a log can be recognised."""
@@ -50,16 +53,30 @@ def revoke_token(*, session: Session, actor: Actor, token_id: int) -> None:
 
 
 def bearer(*, session: Session, token: str) -> Actor:
-    """Who bears this token. Writes down, now and then, that it is in use. Raises NotSignedIn."""
-    found = session.exec(select(ApiToken).where(ApiToken.token_hash == token_hash(token))).one_or_none()
-    account = session.get(Account, found.account_id) if found is not None and found.revoked_at is None else None
-    if found is None or account is None or not account.is_active:
+    """Who bears this token. Raises NotSignedIn."""
+    found = session.exec(_living(token)).one_or_none()
+    account = session.get(Account, found.account_id) if found is not None else None
+    if account is None or not account.is_active:
         raise NotSignedIn("This token is not valid, or was revoked. The Account page makes a new one.")
-    if found.used_at is None or found.used_at < now() - USED_EVERY:
-        found.used_at = now()
-        session.add(found)
-        session.commit()
     return actor_of(session, account)
+
+
+def look_up_bearer(database: Database, token: str) -> Actor:
+    """Who bears this token, for a request. Writes down now and then that it is in use, if the database can be written."""
+    with database.reading() as session:
+        actor = bearer(session=session, token=token)
+        used = session.exec(_living(token)).one().used_at
+    if used is None or used < now() - USED_EVERY:
+        with suppress(ServiceUnavailable), database.writing() as session:
+            if found := session.exec(_living(token)).one_or_none():
+                found.used_at = now()
+                session.add(found)
+                session.commit()
+    return actor
+
+
+def _living(token: str) -> SelectOfScalar[ApiToken]:
+    return select(ApiToken).where(ApiToken.token_hash == token_hash(token), col(ApiToken.revoked_at).is_(None))
 
 
 def own_account(actor: Actor) -> int:

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.access.queries import projects_of
-from backend.access.tokening import bearer
+from backend.access.tokening import look_up_bearer
 from backend.conversations import fault, messages_from_json
 from backend.errors import InvalidInput, NotFound, NotReady, NotSignedIn, TouchstoneError
 from backend.serving.chatting import completion_id, keep_exchange, speaker
@@ -95,8 +95,7 @@ class Api:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise NotSignedIn("Send a personal token as 'Authorization: Bearer …'; the Account page makes one.")
-        with self.database.writing() as session:
-            return bearer(session=session, token=token.strip())
+        return look_up_bearer(self.database, token.strip())
 
     def models(self, actor: Actor, _body: dict[str, Any]) -> Response:
         """The actor's projects that have a current version, each as a model."""

@@ -12,9 +12,10 @@ from backend.access.actors import Actor
 from backend.access.passwords import hash_password, verify_password
 from backend.access.queries import accounts, audit_trail, invitations_of, members_of, projects_of, sessions_of, tokens_of
 from backend.access.secrets import token_hash
-from backend.access.sessions import actor_of, open_session, resolve
+from backend.access.sessions import actor_of, look_up, open_session, resolve
 from backend.errors import AlreadyDone, Conflict, Forbidden, InvalidInput, NotFound, NotSignedIn
-from backend.store.accounts import Account, ApiToken, AuditEntry, Membership, OneTimeLink
+from backend.store import database as database_module
+from backend.store.accounts import Account, ApiToken, AuditEntry, LoginSession, Membership, OneTimeLink
 from backend.store.base import now
 from backend.store.database import Database
 from backend.store.records import Project
@@ -293,7 +294,6 @@ def test_a_token_is_kept_as_a_hash_acts_as_its_account_and_ends_when_revoked(
         assert token not in stored.model_dump_json()
         assert tokening.bearer(session=session, token=token) == people["rater"]
         mine = tokens_of(session, people["rater"])[0]
-        assert mine.used_at is not None
         with pytest.raises(NotFound):
             tokening.revoke_token(session=session, actor=people["lead"], token_id=mine.id)
         tokening.revoke_token(session=session, actor=people["rater"], token_id=mine.id)
@@ -340,3 +340,27 @@ def test_inviting_somebody_who_is_in_the_project_changes_no_role(sqlite: Databas
     with sqlite.writing() as session, pytest.raises(AlreadyDone, match="as lead"):
         inviting.invite(session=session, actor=lead, project_id=1, email=lead.label, role=Role.RATER, hours=1)
     assert reload(sqlite, lead).roles == {1: Role.LEAD}
+
+
+def test_who_somebody_is_is_known_also_while_another_writes(
+    sqlite: Database, people: dict[str, Actor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rater = people["rater"]
+    with sqlite.writing() as session:
+        token = tokening.create_token(session=session, actor=rater, name="nightly")
+    with sqlite.writing() as session:
+        opened = open_session(session, account_id=rater.account_id or 0, hours=1)
+        session.flush()
+        for found in session.exec(select(LoginSession)):
+            found.seen_at = now() - timedelta(hours=1)
+        session.commit()
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0)
+    impatient = Database(str(sqlite.url))
+    with sqlite.writing() as importing:
+        importing.add(Project(slug="long", name="A long import"))
+        importing.flush()
+        assert look_up(impatient, opened) == tokening.look_up_bearer(impatient, token) == rater
+    assert tokening.look_up_bearer(impatient, token) == rater
+    with sqlite.reading() as session:
+        assert tokens_of(session, rater)[0].used_at is not None
+    impatient.dispose()
