@@ -73,7 +73,7 @@ class Stack:
         """What a process has printed so far."""
         return (self.data / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
-    def wait_for(self, name: str, path: str = "/_stcore/health", port: int | None = None, seconds: float = 60) -> float:
+    def wait_for(self, name: str, path: str = "/_stcore/health", port: int | None = None, seconds: float = 180) -> float:
         """Seconds until the process answers 200 at `path`."""
         started = time.monotonic()
         while time.monotonic() - started < seconds:

@@ -18,7 +18,7 @@ from playwright.sync_api import TimeoutError as TooSlow
 
 from backend.access.sessions import cookie_name
 
-PATIENCE = 30_000
+PATIENCE = 90_000
 KEY_PAUSE = 0.35
 """Seconds between two presses; the desks take faster ones of the same key for the keyboard's own repeating."""
 PASSWORD = "grey heron over the mill pond"

@@ -68,7 +68,7 @@ def desk(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
         made.page.on("websocket", listen)
         made.page.goto(f"{running.url}/rate")
-        expect(made.page.get_by_role("button", name="Left is better")).to_be_visible(timeout=30_000)
+        expect(made.page.get_by_role("button", name="Left is better")).to_be_visible(timeout=90_000)
         yield made
         context.close()
         until = time.monotonic() + 20
@@ -97,11 +97,11 @@ def test_forty_presses_in_a_burst_are_forty_answers(desk: Desk) -> None:
     shown = desk.page.get_by_role("button", name="Left is better")
     for _ in range(20):
         for key in ("ArrowLeft", "t"):
-            shown.wait_for(timeout=30_000)
+            shown.wait_for(timeout=90_000)
             desk.page.keyboard.press(key)
             desk.page.wait_for_timeout(40)
     desk.waits_for(before + 40)
-    expect(desk.page.get_by_text("All saved")).to_be_visible(timeout=15_000)
+    expect(desk.page.get_by_text("All saved")).to_be_visible(timeout=90_000)
 
 
 def test_a_held_key_answers_once_and_typed_words_never(desk: Desk) -> None:
@@ -124,4 +124,4 @@ def test_answers_of_a_page_that_is_reloaded_at_once_are_kept(desk: Desk) -> None
         desk.page.keyboard.press("ArrowRight")
     desk.page.reload()
     desk.waits_for(before + 5)
-    expect(desk.page.get_by_role("button", name="Left is better")).to_be_visible(timeout=30_000)
+    expect(desk.page.get_by_role("button", name="Left is better")).to_be_visible(timeout=90_000)

@@ -42,7 +42,7 @@ def desk(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         context.add_cookies([{"name": cookie_name(settings.secure), "value": token, "url": running.url}])
         page = context.new_page()
         page.goto(f"{running.url}/review")
-        expect(page.get_by_text("Answer 0")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("Answer 0")).to_be_visible(timeout=120_000)
         yield page, database
         context.close()
         database.dispose()
@@ -59,20 +59,20 @@ def test_keys_decide_once_and_typed_words_never(desk: tuple[Page, Database]) -> 
         page.keyboard.down("a")
         page.wait_for_timeout(40)
     page.keyboard.up("a")
-    expect(page.get_by_text("Answer 1")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Answer 1")).to_be_visible(timeout=120_000)
     page.wait_for_timeout(1000)
     assert _statuses(database) == {"approved": 1, "pending": 5}
     page.keyboard.press("x")
-    expect(page.get_by_label("Why is it rejected?")).to_be_focused(timeout=30_000)
+    expect(page.get_by_label("Why is it rejected?")).to_be_focused(timeout=120_000)
     page.keyboard.type("a sad fax")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Answer 2")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Answer 2")).to_be_visible(timeout=120_000)
     assert _statuses(database) == {"approved": 1, "rejected": 1, "pending": 4}
     page.keyboard.press("u")
-    expect(page.get_by_text("Answer 1")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Answer 1")).to_be_visible(timeout=120_000)
     assert _statuses(database) == {"approved": 1, "pending": 5}
     page.keyboard.press("e")
-    expect(page.locator("textarea").nth(1)).to_be_focused(timeout=30_000)
+    expect(page.locator("textarea").nth(1)).to_be_focused(timeout=120_000)
     page.keyboard.type(" and a fax")
     page.wait_for_timeout(1000)
     assert _statuses(database) == {"approved": 1, "pending": 5}

@@ -239,7 +239,7 @@ def a_version_is_trained(lead: Person) -> None:
     lead.sees("Run 1 is in the queue")
     lead.sees("Run 1 is running", seconds=60)
     lead.sees(re.compile(r"^Step \d+ of \d+$"), seconds=60)
-    expect(lead.page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=60_000)
+    expect(lead.page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=120_000)
     lead.sees("Run 1 has finished", seconds=LONG)
     lead.settled()
 

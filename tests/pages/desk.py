@@ -18,7 +18,7 @@ def opened(house: Runtime, actor: Actor, page: str) -> AppTest:
     with house.database.writing() as session:
         token = open_session(session, account_id=actor.account_id or 0, hours=1)
         session.commit()
-    app = AppTest.from_file(str(ENTRY), default_timeout=30)
+    app = AppTest.from_file(str(ENTRY), default_timeout=90)
     app.session_state[COOKIE] = token
     return app.run().switch_page(f"{page}.py").run()
 

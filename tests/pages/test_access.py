@@ -47,7 +47,7 @@ class Cast:
     tokens: dict[str, str]
 
     def open(self, page: str, who: str) -> AppTest:
-        at = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=30)
+        at = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=90)
         if who != "nobody":
             at.session_state[COOKIE] = self.tokens[who]
         return at.run()
@@ -91,7 +91,7 @@ def test_a_page_is_closed_to_a_role_that_may_not_open_it(cast: Cast, who: str, p
 
 @pytest.mark.parametrize("who", WHO)
 def test_the_router_lists_exactly_the_pages_that_open(cast: Cast, who: str) -> None:
-    at = AppTest.from_file(str(PAGES / "_entry.py"), default_timeout=30)
+    at = AppTest.from_file(str(PAGES / "_entry.py"), default_timeout=90)
     if who != "nobody":
         at.session_state[COOKIE] = cast.tokens[who]
     at.run()
@@ -143,7 +143,7 @@ def test_a_live_part_of_a_page_shows_nothing_more_once_the_session_ended(cast: C
         with visit.reading():
             st.text("the log of a run")
 
-    at = AppTest.from_function(page, default_timeout=30)
+    at = AppTest.from_function(page, default_timeout=90)
     at.session_state[COOKIE] = cast.tokens["lead"]
     at.run()
     assert not at.exception

@@ -40,7 +40,7 @@ def visitor(house: Runtime, page: str, role: Role = Role.RATER, *, current: bool
         person = a_person(session, f"{role}@example.org", project=project, role=role)
         token = open_session(session, account_id=person.account_id or 0, hours=1)
         session.commit()
-    test = AppTest.from_file(str(PAGES / page), default_timeout=20)
+    test = AppTest.from_file(str(PAGES / page), default_timeout=90)
     test.session_state[COOKIE] = token
     return test
 

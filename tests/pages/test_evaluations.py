@@ -97,7 +97,7 @@ def test_a_rater_is_not_let_in(house: Runtime, scene: Scene, name: str) -> None:
     with house.database.writing() as session:
         token = open_session(session, account_id=scene.raters[0].account_id or 0, hours=1)
         session.commit()
-    app = AppTest.from_file(str(Path(__file__).resolve().parents[2] / "pages" / f"{name}.py"), default_timeout=30)
+    app = AppTest.from_file(str(Path(__file__).resolve().parents[2] / "pages" / f"{name}.py"), default_timeout=90)
     app.session_state[COOKIE] = token
     app.run()
     assert [element.value for element in app.warning] == [

@@ -171,7 +171,7 @@ def test_an_expert_sees_that_a_lead_imports(house: Runtime, lead: Actor) -> None
         project = a_project(session, "second")
         expert = a_person(session, "e@example.org", project=project, role=Role.EXPERT)
         session.commit()
-    app = AppTest.from_file(str(ENTRY.parent / "imports.py"), default_timeout=20)
+    app = AppTest.from_file(str(ENTRY.parent / "imports.py"), default_timeout=90)
     with house.database.writing() as session:
         app.session_state[COOKIE] = open_session(session, account_id=expert.account_id or 0, hours=1)
         session.commit()

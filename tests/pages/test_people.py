@@ -38,7 +38,7 @@ def visitor(house: Runtime) -> dict[str, str]:
 
 
 def opened(page: str, token: str) -> AppTest:
-    at = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=30)
+    at = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=90)
     at.session_state[COOKIE] = token
     at.run()
     assert not at.exception
@@ -46,7 +46,7 @@ def opened(page: str, token: str) -> AppTest:
 
 
 def routed(token: str) -> AppTest:
-    at = AppTest.from_file(str(PAGES / "_entry.py"), default_timeout=30)
+    at = AppTest.from_file(str(PAGES / "_entry.py"), default_timeout=90)
     at.session_state[COOKIE] = token
     at.run()
     assert not at.exception

@@ -66,7 +66,7 @@ def a_desk(house: Runtime, kind: TaskKind, *, role: Role = Role.RATER, questions
         add_items(session, task=task, subjects=subjects)
         token = open_session(session, account_id=actor.account_id or 0, hours=1)
         session.commit()
-    page = AppTest.from_file(PAGE, default_timeout=20)
+    page = AppTest.from_file(PAGE, default_timeout=90)
     page.session_state[COOKIE] = token
     return page.run()
 
@@ -182,7 +182,7 @@ def test_skip_and_flag(house: Runtime) -> None:
 
 def test_a_reload_goes_on_with_the_same_item(house: Runtime) -> None:
     page = a_desk(house, TaskKind.RATE)
-    again = AppTest.from_file(PAGE, default_timeout=20)
+    again = AppTest.from_file(PAGE, default_timeout=90)
     again.session_state[COOKIE] = page.session_state[COOKIE]
     again.run()
     assert any("answer</b> 0" in text.value for text in again.text)
@@ -217,7 +217,7 @@ def test_guidelines_are_shown_as_they_were_typed(house: Runtime) -> None:
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_who_is_not_in_the_project_sees_no_item(house: Runtime, signed_in: bool) -> None:
     page = a_desk(house, TaskKind.COMPARE)
-    other = AppTest.from_file(PAGE, default_timeout=20)
+    other = AppTest.from_file(PAGE, default_timeout=90)
     other.session_state[COOKIE] = "made up"
     if signed_in:
         with house.database.writing() as session:

@@ -27,7 +27,7 @@ def a_page(house: Runtime, name: str = "results", *, who: str = "lead", judged: 
         actor = actor or a_person(session, "stranger@example.org")
         token = open_session(session, account_id=actor.account_id or 0, hours=1)
         session.commit()
-    page = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=30)
+    page = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=90)
     page.session_state[COOKIE] = token
     return page.run()
 

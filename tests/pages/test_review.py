@@ -41,7 +41,7 @@ def a_shop(house: Runtime, *prompts: str, role: Role = Role.EXPERT) -> tuple[Pro
 
 
 def open_page(token: str, page: str = "review", **state: Any) -> AppTest:
-    at = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=20)
+    at = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=90)
     at.session_state[COOKIE] = token
     for key, value in state.items():
         at.session_state[key] = value

@@ -107,7 +107,7 @@ def test_a_rater_opens_none_of_these_pages(house: Runtime, shop: Shop) -> None:
         token = open_session(session, account_id=shop.rater.account_id or 0, hours=1)
         session.commit()
     for name in ("snapshots", "training", "jobs"):
-        alone = AppTest.from_file(ENTRY.parent / f"{name}.py", default_timeout=30)
+        alone = AppTest.from_file(ENTRY.parent / f"{name}.py", default_timeout=90)
         alone.session_state[COOKIE] = token
         alone.run()
         assert "Your role does not open this page" in words(alone)
