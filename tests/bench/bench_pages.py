@@ -45,14 +45,14 @@ async def measure(port: int, tokens: list[str], pages: tuple[str, ...]) -> dict[
     for tab in tabs:
         await tab.open()
         await tab.rerun()
+    places = {"mixed": MIXED, **{page: (page,) * SESSIONS for page in pages}}
     found = {}
-    for page in pages:
-        for tab in tabs[:2]:
+    for name, where in places.items():
+        for tab, page in zip(tabs, where, strict=True):
             await tab.rerun(page)
-        seconds = [
-            value for each in await asyncio.gather(*(person(tab, page, n) for n, tab in enumerate(tabs))) for value in each
-        ]
-        found[page] = {
+        each = await asyncio.gather(*(person(tab, page, n) for n, (tab, page) in enumerate(zip(tabs, where, strict=True))))
+        seconds = [value for values in each for value in values]
+        found[name] = {
             "reruns": len(seconds),
             "median_ms": round(statistics.median(seconds) * 1000, 1),
             "p95_ms": round(statistics.quantiles(seconds, n=20)[-1] * 1000, 1),
