@@ -7,6 +7,7 @@ import streamlit as st
 from backend.review import faq_queries
 from backend.vocabulary import Action
 from pages.components import faq_card
+from pages.components.chosen import chosen, keep_chosen
 from pages.components.links import link_to
 from pages.components.notices import guarded
 from pages.components.visit import Visit, require
@@ -69,23 +70,18 @@ def show_list(visit: Visit, topics: list[str]) -> None:
 
 def pick() -> None:
     """Callback: the chosen row's FAQ goes into the address."""
-    rows = st.session_state[TABLE].selection.rows
-    shown = st.session_state.get(SHOWN, [])
-    if rows and rows[0] < len(shown):
-        st.query_params["faq"] = str(shown[rows[0]])
-    else:
-        st.query_params.pop("faq", None)
+    keep_chosen("faq", TABLE, SHOWN)
 
 
 def show_chosen(visit: Visit) -> None:
     """The FAQ that the address names."""
-    asked = st.query_params.get("faq", "")
-    if not (asked.isascii() and asked.isdigit() and len(asked) < 10):
+    asked = chosen("faq")
+    if asked is None:
         return
     with guarded(), st.container(border=True):
         with visit.reading() as session:
-            detail = faq_queries.faq_detail(session, visit.actor, visit.project_id, int(asked))
-            citing = faq_queries.citing_records(session, visit.actor, visit.project_id, int(asked))
+            detail = faq_queries.faq_detail(session, visit.actor, visit.project_id, asked)
+            citing = faq_queries.citing_records(session, visit.actor, visit.project_id, asked)
         faq_card.show_texts(visit, detail)
         doubtful = int(citing["may_need_an_edit"].sum())
         cited = f"Cited by ({len(citing)}{', ' + str(doubtful) + ' may need an edit' if doubtful else ''})"

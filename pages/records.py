@@ -11,6 +11,7 @@ from backend.review import queries
 from backend.review.filters import RecordFilter
 from backend.vocabulary import Action, RecordStatus
 from pages.components.charts import as_csv
+from pages.components.chosen import chosen, keep_chosen
 from pages.components.links import link_to
 from pages.components.notices import guarded
 from pages.components.record_card import STATUS
@@ -93,22 +94,17 @@ def read_list(visit: Visit, wanted: RecordFilter, limit: int | None, offset: int
 
 def pick() -> None:
     """Callback: the chosen row's record goes into the address, so that it can be sent to somebody."""
-    rows = st.session_state[TABLE].selection.rows
-    shown = st.session_state.get(SHOWN, [])
-    if rows and rows[0] < len(shown):
-        st.query_params["record"] = str(shown[rows[0]])
-    else:
-        st.query_params.pop("record", None)
+    keep_chosen("record", TABLE, SHOWN)
 
 
 def show_chosen(visit: Visit) -> None:
     """The record that the address names."""
-    asked = st.query_params.get("record", "")
-    if not (asked.isascii() and asked.isdigit() and len(asked) < 10):
+    asked = chosen("record")
+    if asked is None:
         return
     with guarded():
         with visit.reading() as session:
-            detail = queries.record_detail(session, visit.actor, visit.project_id, int(asked))
+            detail = queries.record_detail(session, visit.actor, visit.project_id, asked)
         show_panel(visit, detail)
 
 
