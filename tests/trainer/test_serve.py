@@ -16,6 +16,7 @@ import peft
 import pytest
 import torch
 
+from tests.asynchronous import finish
 from trainer.chat import BadRequest, Cutter, parse
 from trainer.contract import EMBEDDED, SERVED
 from trainer.generate import Answer
@@ -226,7 +227,7 @@ def test_a_full_queue_is_told_and_a_gone_client_stops_its_answer(models: Path) -
         await second.aclose()
         assert engine.waiting == 0
 
-    asyncio.run(scenario())
+    finish(scenario())
     engine.close()
 
 
@@ -238,7 +239,7 @@ def test_a_busy_engine_answers_429(models: Path) -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://engine") as client:
             return await client.post("/v1/chat/completions", json={"model": EMBEDDED, "messages": ZIP})
 
-    response = asyncio.run(scenario())
+    response = finish(scenario())
     engine.close()
     assert response.status_code == 429
     assert response.json()["error"]["type"] == "rate_limit_error"
@@ -275,7 +276,7 @@ def test_a_client_that_stops_waiting_ends_its_generation(models: Path) -> None:
         incoming.put_nowait({"type": "http.disconnect"})
         await running
 
-    asyncio.run(scenario())
+    finish(scenario())
     engine.close()
     assert json.loads(sent[-1]["body"])["usage"]["completion_tokens"] < 400
 
