@@ -267,7 +267,7 @@ class Turn:
                     verdict = preference(item)
                     self.do(annotating.submit, actor=rater, slot_id=item.slot_id, fence=item.fence, verdict=verdict)
                     answers[verdict.value] += 1
-        return {"identical_answers": task.rubric["identical"], "judgements": answers.total(), "verdicts": dict(answers)}
+        return {"identical_answers": task.options["identical"], "judgements": answers.total(), "verdicts": dict(answers)}
 
     def promote(self) -> dict[str, Any]:
         """Promote the candidate if it passes the gate."""

@@ -31,6 +31,7 @@ class Action(StrEnum):
     EDIT_FAQ = "edit_faq"
     APPROVE_FAQ = "approve_faq"
     CREATE_TASK = "create_task"
+    ADJUDICATE = "adjudicate"
     RATE = "rate"
     VIEW_RESULTS = "view_results"
     SNAPSHOT = "snapshot"
@@ -102,6 +103,7 @@ class TaskKind(StrEnum):
     LABEL = "label"
     RATE = "rate"
     COMPARE = "compare"
+    RANK = "rank"
 
 
 class TaskStatus(StrEnum):
@@ -113,10 +115,45 @@ class TaskStatus(StrEnum):
 
 
 class ItemStatus(StrEnum):
-    """Whether an item still needs people."""
+    """Whether an item still needs people. A disputed one has all its answers, and waits for a ruling on them."""
 
     OPEN = "open"
     DONE = "done"
+    DISPUTED = "disputed"
+    RULED = "ruled"
+
+
+FINISHED_ITEMS = frozenset({ItemStatus.DONE, ItemStatus.DISPUTED, ItemStatus.RULED})
+"""Items that need no more raters."""
+
+
+class ItemPurpose(StrEnum):
+    """Why an item is asked. Only the answers to `work` count in results; the others tell how far a rater can be relied on."""
+
+    WORK = "work"
+    CALIBRATION = "calibration"
+    GOLD = "gold"
+    REPEAT = "repeat"
+
+
+class ItemOrder(StrEnum):
+    """What decides which open item comes first."""
+
+    GIVEN = "given"
+    DISAGREEMENT = "disagreement"
+    UNCERTAINTY = "uncertainty"
+    THIN_SLICES = "thin_slices"
+
+
+class QuestionType(StrEnum):
+    """How a rubric's question is answered."""
+
+    SCALE = "scale"
+    YES_NO = "yes_no"
+    SINGLE = "single"
+    MULTIPLE = "multiple"
+    TEXT = "text"
+    SPANS = "spans"
 
 
 class Verdict(StrEnum):

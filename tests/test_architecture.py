@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("intake", "curation", "review", "datasets", "training", "evaluation", "serving")
 PURE = ("statistics", "detectors")
-PURE_MODULES = ("vocabulary", "errors", "conversations", "rubrics")
+PURE_MODULES = ("vocabulary", "errors", "conversations", "rubrics", "task_options")
 FLOOR = ("store", "statistics", "detectors", "access", "jobs")
 COMPOSITION = ("backend.__main__", "backend.loop", "backend.wiring")
 """Roots that put stages together; nothing imports them but each other and the command line."""

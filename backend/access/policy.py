@@ -10,7 +10,7 @@ from backend.errors import Forbidden
 from backend.vocabulary import Action, Role
 
 _RATER = frozenset({Action.VIEW_PROJECT, Action.RATE, Action.CHAT, Action.SEND_FEEDBACK})
-_EXPERT = _RATER | {Action.VIEW_RECORDS, Action.REVIEW, Action.EDIT_FAQ, Action.APPROVE_FAQ}
+_EXPERT = _RATER | {Action.VIEW_RECORDS, Action.REVIEW, Action.EDIT_FAQ, Action.APPROVE_FAQ, Action.ADJUDICATE}
 _LEAD = _EXPERT | {
     Action.VIEW_DASHBOARD,
     Action.VIEW_RESULTS,

@@ -16,11 +16,12 @@ from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.errors import Conflict, InvalidInput, NotFound, NotReady
 from backend.evaluation.sampling import Answers, Draw, draw_pairs, draw_ratings
-from backend.rubrics import DEFAULT_RATING_RUBRIC, Rubric
+from backend.rubrics import DEFAULT_RATING_RUBRIC, NO_QUESTIONS, Rubric
 from backend.store.items import add_items
 from backend.store.models import Evaluation, Response
 from backend.store.records import Project
 from backend.store.work import Task
+from backend.task_options import TaskOptions
 from backend.vocabulary import Action, TaskKind, TaskStatus
 
 MOST_RATERS = 20
@@ -64,7 +65,8 @@ def create_rating_task(
     rubric = rubric_of(session.get_one(Project, project_id)).to_json()
     task = _task(evaluation, TaskKind.RATE, name or f"Rate the answers of evaluation {evaluation_id}", overlap, guidelines)
     task.seed, task.lease_seconds = seed, lease_seconds
-    task.rubric = {**rubric, "show_reference": show_reference, "drawn": draw.questions}
+    task.rubric = rubric
+    task.options = TaskOptions(show_reference=show_reference, drawn=draw.questions).to_json()
     return _save(session, actor, task, draw)
 
 
@@ -90,7 +92,9 @@ def create_comparison_task(
     name = name or f"Compare the answers of evaluation {evaluation_id}"
     task = _task(evaluation, TaskKind.COMPARE, name, overlap, guidelines)
     task.seed, task.lease_seconds = seed, lease_seconds
-    task.rubric = {"show_reference": show_reference, "drawn": draw.questions, "identical": draw.identical}
+    task.rubric = NO_QUESTIONS.to_json()
+    options = TaskOptions(show_reference=show_reference, drawn=draw.questions, identical=draw.identical)
+    task.options = options.to_json()
     return _save(session, actor, task, draw)
 
 

@@ -66,8 +66,8 @@ def tasks(session: Session, *, actor: Actor, project_id: int) -> list[TaskState]
             items_done=items.get(task.id, (0, 0))[1],
             answers=slots.get(task.id, (0, 0))[1],
             answers_wanted=slots.get(task.id, (0, 0))[0],
-            questions=task.rubric.get("drawn"),
-            identical=int(task.rubric.get("identical", 0)),
+            questions=task.options.get("drawn"),
+            identical=int(task.options.get("identical", 0)),
             created_at=task.created_at,
         )
         for task in found

@@ -262,6 +262,6 @@ def _work_item(session: Session, task: Task, lease: Lease, before: Annotation | 
         fence=lease.fence,
         messages=messages_from_json(responses[0].prompt),
         texts=tuple(response.text for response in responses),
-        reference=responses[0].reference if task.rubric.get("show_reference") else "",
+        reference=responses[0].reference if task.options.get("show_reference") else "",
         **earlier,
     )

@@ -38,7 +38,7 @@ def test_a_comparison_holds_pairs_of_the_same_question_and_counts_equal_answers(
         scene, given_ = a_start(session, same=2)
         task = comparing.create_comparison_task(**given_, overlap=2, seed=3, guidelines=" Be fair. ")
         items = session.exec(select(Item).where(Item.task_id == task.id).order_by(col(Item.position))).all()
-        assert (task.rubric["drawn"], task.rubric["identical"], len(items), task.guidelines) == (6, 2, 4, "Be fair.")
+        assert (task.options["drawn"], task.options["identical"], len(items), task.guidelines) == (6, 2, 4, "Be fair.")
         for item in items:
             first, second = (session.get_one(Response, key) for key in (item.first_response_id, item.second_response_id))
             assert first.record_id == second.record_id
@@ -73,7 +73,7 @@ def test_the_preview_is_what_the_task_gets(sqlite: Database) -> None:
         )
         task = comparing.create_comparison_task(**given_, sample_size=5, seed=9)
         made = session.exec(select(func.count()).select_from(Item).where(Item.task_id == task.id)).one()
-        assert (draw.questions, len(draw.subjects), draw.identical) == (5, made, task.rubric["identical"])
+        assert (draw.questions, len(draw.subjects), draw.identical) == (5, made, task.options["identical"])
 
 
 def test_when_all_answers_are_equal_there_is_nothing_to_compare(sqlite: Database) -> None:

@@ -145,6 +145,26 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_faq_project_id"), ["project_id"], unique=False)
 
     op.create_table(
+        "figure",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("subject", sa.String(length=120), nullable=False),
+        sa.Column("value", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("last_annotation_id", sa.Integer(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("project_id", "name", "subject"),
+    )
+    with op.batch_alter_table("figure", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_figure_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
         "job",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
@@ -823,7 +843,9 @@ def upgrade() -> None:
         sa.Column("guidelines", sa.String(), nullable=False),
         sa.Column("rubric", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("rubric_version", sa.Integer(), nullable=False),
+        sa.Column("options", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("overlap", sa.Integer(), nullable=False),
+        sa.Column("overlap_max", sa.Integer(), nullable=True),
         sa.Column("lease_seconds", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("seed", sa.Integer(), nullable=False),
@@ -857,11 +879,25 @@ def upgrade() -> None:
         sa.Column("response_id", sa.Integer(), nullable=True),
         sa.Column("first_response_id", sa.Integer(), nullable=True),
         sa.Column("second_response_id", sa.Integer(), nullable=True),
+        sa.Column("response_ids", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("purpose", sa.String(length=32), nullable=False),
+        sa.Column("copy_of", sa.Integer(), nullable=True),
+        sa.Column("only_account_id", sa.Integer(), nullable=True),
+        sa.Column("why", sa.String(length=200), nullable=False),
+        sa.Column("dispute", sa.Float(), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
+            ["copy_of"],
+            ["item.id"],
+        ),
+        sa.ForeignKeyConstraint(
             ["first_response_id"],
             ["response.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["only_account_id"],
+            ["account.id"],
         ),
         sa.ForeignKeyConstraint(
             ["record_id"],
@@ -882,13 +918,156 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("item", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_item_copy_of"), ["copy_of"], unique=False)
         batch_op.create_index(batch_op.f("ix_item_first_response_id"), ["first_response_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_item_only_account_id"), ["only_account_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_item_record_id"), ["record_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_item_response_id"), ["response_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_item_second_response_id"), ["second_response_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_item_task_id"), ["task_id"], unique=False)
         batch_op.create_index("ix_item_task_status", ["task_id", "status", "position"], unique=False)
 
+    op.create_table(
+        "qualification",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("task_id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("answered", sa.Integer(), nullable=False),
+        sa.Column("correct", sa.Float(), nullable=False),
+        sa.Column("passed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["task.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("task_id", "account_id"),
+    )
+    with op.batch_alter_table("qualification", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_qualification_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_qualification_task_id"), ["task_id"], unique=False)
+
+    op.create_table(
+        "rubricversion",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("task_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("rubric", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("guidelines", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["author_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["task.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("task_id", "number"),
+    )
+    with op.batch_alter_table("rubricversion", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rubricversion_task_id"), ["task_id"], unique=False)
+
+    op.create_table(
+        "adjudication",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("task_id", sa.Integer(), nullable=False),
+        sa.Column("item_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("answers", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("verdict", sa.String(length=32), nullable=True),
+        sa.Column("winner_response_id", sa.Integer(), nullable=True),
+        sa.Column("ranking", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("suggested", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["author_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["item_id"],
+            ["item.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["task.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["winner_response_id"],
+            ["response.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("item_id", "number"),
+    )
+    with op.batch_alter_table("adjudication", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_adjudication_item_id"), ["item_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_adjudication_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_adjudication_task_id"), ["task_id"], unique=False)
+
+    op.create_table(
+        "draft",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("item_id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("content", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["item_id"],
+            ["item.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("item_id", "account_id"),
+    )
+    with op.batch_alter_table("draft", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_draft_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_draft_item_id"), ["item_id"], unique=False)
+
+    op.create_table(
+        "gold",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("item_id", sa.Integer(), nullable=False),
+        sa.Column("answers", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("verdict", sa.String(length=32), nullable=True),
+        sa.Column("winner_response_id", sa.Integer(), nullable=True),
+        sa.Column("ranking", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("explanation", sa.String(), nullable=False),
+        sa.Column("calibration", sa.Boolean(), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["author_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["item_id"],
+            ["item.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["winner_response_id"],
+            ["response.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("item_id"),
+    )
     op.create_table(
         "skip",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -920,6 +1099,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Integer(), nullable=True),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("swapped", sa.Boolean(), nullable=True),
+        sa.Column("drawn", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
@@ -960,6 +1140,7 @@ def upgrade() -> None:
         sa.Column("left_response_id", sa.Integer(), nullable=True),
         sa.Column("right_response_id", sa.Integer(), nullable=True),
         sa.Column("winner_response_id", sa.Integer(), nullable=True),
+        sa.Column("ranking", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
         sa.Column("seconds", sa.Float(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -1028,13 +1209,36 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_skip_account_id"))
 
     op.drop_table("skip")
+    op.drop_table("gold")
+    with op.batch_alter_table("draft", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_draft_item_id"))
+        batch_op.drop_index(batch_op.f("ix_draft_account_id"))
+
+    op.drop_table("draft")
+    with op.batch_alter_table("adjudication", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_adjudication_task_id"))
+        batch_op.drop_index(batch_op.f("ix_adjudication_project_id"))
+        batch_op.drop_index(batch_op.f("ix_adjudication_item_id"))
+
+    op.drop_table("adjudication")
+    with op.batch_alter_table("rubricversion", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_rubricversion_task_id"))
+
+    op.drop_table("rubricversion")
+    with op.batch_alter_table("qualification", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_qualification_task_id"))
+        batch_op.drop_index(batch_op.f("ix_qualification_account_id"))
+
+    op.drop_table("qualification")
     with op.batch_alter_table("item", schema=None) as batch_op:
         batch_op.drop_index("ix_item_task_status")
         batch_op.drop_index(batch_op.f("ix_item_task_id"))
         batch_op.drop_index(batch_op.f("ix_item_second_response_id"))
         batch_op.drop_index(batch_op.f("ix_item_response_id"))
         batch_op.drop_index(batch_op.f("ix_item_record_id"))
+        batch_op.drop_index(batch_op.f("ix_item_only_account_id"))
         batch_op.drop_index(batch_op.f("ix_item_first_response_id"))
+        batch_op.drop_index(batch_op.f("ix_item_copy_of"))
 
     op.drop_table("item")
     with op.batch_alter_table("task", schema=None) as batch_op:
@@ -1153,6 +1357,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_job_project_id"))
 
     op.drop_table("job")
+    with op.batch_alter_table("figure", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_figure_project_id"))
+
+    op.drop_table("figure")
     with op.batch_alter_table("faq", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_faq_project_id"))
 
