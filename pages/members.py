@@ -1,4 +1,4 @@
-"""Members: who is in this project, as what; inviting, changing roles, reset links."""
+"""Members: who is in this project, as what; inviting, changing roles, removing."""
 
 from __future__ import annotations
 
@@ -36,15 +36,6 @@ def _invite(visit: Visit) -> None:
     else:
         what = ONCE.format(email=found.email, hours=visit.settings.link_hours)
         hand_over(what, link_address(visit.settings, LinkPurpose.INVITE, found.token))
-
-
-def _reset_link(visit: Visit, account_id: int, email: str) -> None:
-    with visit.writing() as session:
-        token = inviting.request_reset(
-            session=session, actor=visit.actor, account_id=account_id, hours=visit.settings.link_hours
-        )
-    what = ONCE.format(email=email, hours=visit.settings.link_hours)
-    hand_over(what, link_address(visit.settings, LinkPurpose.RESET, token))
 
 
 def _change_role(visit: Visit, account_id: int, key: str) -> None:
@@ -87,11 +78,7 @@ def _member_row(visit: Visit, person: Person) -> None:
         "Role", list(ROLES), index=list(ROLES).index(Role(person.role)), format_func=ROLES.__getitem__, key=key,
         label_visibility="collapsed", on_change=attempt, args=(_change_role, visit, person.account_id, key),
     )  # fmt: skip
-    with more.popover("", icon=":material/more_horiz:", help="Reset link, remove"):
-        st.button(
-            "Make a reset link", key=f"reset_{person.account_id}", icon=":material/key:", width="stretch",
-            on_click=attempt, args=(_reset_link, visit, person.account_id, person.email),
-        )  # fmt: skip
+    with more.popover("", icon=":material/more_horiz:", help="Remove"):
         st.button(
             "Remove from the project", key=f"remove_{person.account_id}", icon=":material/person_remove:", width="stretch",
             on_click=attempt, args=(_remove, visit, person.account_id),

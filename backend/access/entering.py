@@ -156,6 +156,6 @@ def _count_attempt(session: Session, *, email: str, address: str, attempts: int)
         if count >= limit:
             wait = max(1, int((oldest + WINDOW - now()).total_seconds()) + 1)
             raise TooManyAttempts(
-                f"Too many failed tries. Wait {-(-wait // 60)} minutes, or ask a lead for a reset link.", retry_after=wait
+                f"Too many failed tries. Wait {-(-wait // 60)} minutes, or ask an admin for a reset link.", retry_after=wait
             )
     session.add(LoginAttempt(email=email, address=address[:64]))

@@ -46,6 +46,8 @@ def local_path(text: str) -> str:
         return "/"
     if text.split("?", 1)[0] in ("/login", "/logout", "/setup", "/invite", "/reset", "/forgot", "/signed-out"):
         return "/"
+    if text.split("?", 1)[0] == "/home":  # the page's name; its address is the root
+        return "/" + text.removeprefix("/home")
     return text
 
 

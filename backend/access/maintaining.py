@@ -44,7 +44,7 @@ def change_password(*, database: Database, actor: Actor, current: str, new: str,
         resolve(session, token)  # a session that has ended meanwhile changes nothing
         account = session.get_one(Account, own_account(actor))
     if account.password_hash is None:
-        raise InvalidInput("You sign in by single sign-on; there is no password to change. A lead can make a reset link.")
+        raise InvalidInput("You sign in by single sign-on; there is no password to change. An admin can make a reset link.")
     check_password(new, email=account.email)
     if not verify_password(account.password_hash, current):
         raise InvalidInput("The current password is not right. Nothing was changed.")

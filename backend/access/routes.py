@@ -284,8 +284,8 @@ class Pages:
             self.desk,
             request,
             title="Forgot your password?",
-            lead="Touchstone sends no mail. Ask a lead of your project, or an admin, for a reset link: they make one on the "
-            "Members or the Administration page. The link works once. An admin who is locked out makes one on the machine "
+            lead="Touchstone sends no mail. Ask an admin for a reset link: they make one on the "
+            "Administration page. The link works once. An admin who is locked out makes one on the machine "
             "itself with “python -m backend user add” and the admin's address.",
             after=forms.link("/login", "Back to the sign-in page"),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
+from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -50,6 +51,12 @@ def revoke_token(*, session: Session, actor: Actor, token_id: int) -> None:
         session.add(found)
         audit.record(session, actor, "token_revoked", subject=found.name)
         session.commit()
+
+
+def revoke_all_tokens(session: Session, account_id: int) -> None:
+    """End every token of an account. No audit entry, no commit."""
+    living = update(ApiToken).where(col(ApiToken.account_id) == account_id, col(ApiToken.revoked_at).is_(None))
+    session.execute(living.values(revoked_at=now()))
 
 
 def bearer(*, session: Session, token: str) -> Actor:

@@ -255,6 +255,10 @@ def test_a_way_on_that_leads_off_the_site_becomes_the_home_page(target: str) -> 
     assert local_path(target) == "/"
 
 
+def test_the_way_on_to_the_home_page_is_its_address() -> None:
+    assert (local_path("/home"), local_path("/home?project=2"), local_path("/homes")) == ("/", "/?project=2", "/homes")
+
+
 def test_a_login_with_a_foreign_way_on_goes_home(inside: House) -> None:
     assert inside.client.get("/login?next=https://evil.example").headers["location"] == "/"
     inside.post("/logout", "/logout")
