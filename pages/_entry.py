@@ -28,6 +28,7 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
     "Judge": [
         ("review", "Review records", "rate_review", Action.REVIEW),
         ("rate", "Rate and compare", "balance", Action.RATE),
+        ("tasks", "Tasks", "assignment", Action.CREATE_TASK),
         ("faqs", "FAQs", "quiz", Action.EDIT_FAQ),
     ],
     "Data": [

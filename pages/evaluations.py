@@ -131,7 +131,7 @@ def _finished(visit: Visit, card: EvaluationCard) -> None:
     st.caption(plain(about))
     with guarded():
         show_answers(visit, card)
-    link_to("results", "Let people compare these answers blind", icon="balance")
+    link_to("tasks", "Let people compare these answers blind", icon="balance")
 
 
 main()

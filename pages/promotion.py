@@ -79,7 +79,7 @@ def _evidence(found: Standing) -> None:
             link_to("evaluations", "Next: evaluate it on the test questions", icon="fact_check")
     elif not found.result.passed:
         with left:
-            link_to("results", "Have its answers compared blind", icon="balance")
+            link_to("tasks", "Have its answers compared blind", icon="balance")
         with right:
             link_to("evaluations", "Read its answers", icon="fact_check")
 

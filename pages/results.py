@@ -1,4 +1,4 @@
-"""Results: what raters said about each model version, how far they agree, and the tasks that ask them."""
+"""Results: what raters said about each model version, and how far they agree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from backend.vocabulary import Action, TaskKind
 from pages.components import charts
 from pages.components.links import link_to
 from pages.components.notices import guarded, plain
-from pages.components.task_board import show_form, show_tasks
 from pages.components.visit import Visit, require
 
 SHARE = st.column_config.NumberColumn(format="percent")
@@ -24,15 +23,9 @@ def main() -> None:
     st.title("Results")
     with visit.reading() as session:
         tasks = results_queries.tasks(session, actor=visit.actor, project_id=visit.project_id)
-    judged, board, new = st.tabs(
-        [":material/leaderboard: What raters said", ":material/assignment: Tasks", ":material/add_task: New task"]
-    )
-    with judged, guarded():
+    with guarded():
         show_results(visit, tasks)
-    with board, guarded():
-        show_tasks(visit, tasks)
-    with new, guarded():
-        show_form(visit)
+    link_to("tasks", "The tasks that ask raters, and new ones", icon="assignment")
 
 
 def show_results(visit: Visit, tasks: list[TaskState]) -> None:
@@ -48,7 +41,7 @@ def show_results(visit: Visit, tasks: list[TaskState]) -> None:
         questions = [one.key for one in results_queries.rubric_questions(session, project_id=visit.project_id, task_id=chosen)]
     if not votes and not ratings:
         st.info("Nobody has rated or compared anything here yet.", icon=":material/leaderboard:")
-        st.write("Make a task under New task. As soon as raters answer, means, win rates and agreement appear here.")
+        st.write("Make a task on the page Tasks. As soon as raters answer, means, win rates and agreement appear here.")
         return
     if votes:
         compared = [task for task in tasks if task.kind is TaskKind.COMPARE and chosen in (None, task.id)]

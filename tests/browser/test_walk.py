@@ -256,7 +256,7 @@ def it_is_evaluated(lead: Person) -> None:
 
 
 def two_raters_compare_blind(lead: Person, raters: tuple[Person, Person], answers: dict[str, str]) -> None:
-    lead.go("results")
+    lead.go("tasks")
     lead.page.get_by_role("tab", name="New task").click()
     box = lead.page.get_by_role("spinbutton", name="Questions (0: all)")
     box.fill(str(QUESTIONS))

@@ -53,7 +53,7 @@ def test_without_answers_the_page_says_what_to_do(house: Runtime) -> None:
 
 @pytest.mark.parametrize(("kind", "items"), [(TaskKind.COMPARE, 12), (TaskKind.RATE, 24)])
 def test_a_lead_makes_a_task_after_a_preview_and_pauses_it(house: Runtime, kind: TaskKind, items: int) -> None:
-    page = a_page(house, judged=False)
+    page = a_page(house, "tasks", judged=False)
     page.selectbox(key="task-kind").select(kind).run()
     assert any(f"make {items} items and {items * 2} answers" in info.value for info in page.info)
     page.text_input(key="task-name").set_value("Spring").run()
@@ -68,7 +68,7 @@ def test_a_lead_makes_a_task_after_a_preview_and_pauses_it(house: Runtime, kind:
 
 
 def test_without_an_evaluation_the_form_points_to_one(house: Runtime) -> None:
-    page = a_page(house, answered=False)
+    page = a_page(house, "tasks", answered=False)
     assert not page.exception
     assert any("Run one first" in info.value for info in page.info)
 
