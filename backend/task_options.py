@@ -23,6 +23,8 @@ class TaskOptions:
 
     raters: tuple[int, ...] = ()
     """Accounts that may take part; none named: everybody in the project."""
+    excluded: tuple[int, ...] = ()
+    """Accounts that are paused in this task, whoever else may take part."""
     show_reference: bool = False
     gold_share: float = 0.0
     """Which share of a rater's items are gold ones in disguise."""
@@ -53,15 +55,21 @@ class TaskOptions:
 
     def to_json(self) -> dict[str, Any]:
         """As tasks store it."""
-        return {**asdict(self), "raters": list(self.raters), "order": str(self.order), "source": dict(self.source)}
+        return {
+            **asdict(self),
+            "raters": list(self.raters),
+            "excluded": list(self.excluded),
+            "order": str(self.order),
+            "source": dict(self.source),
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TaskOptions:
         """What `to_json` made; unknown keys are left out. Raises InvalidInput for values that cannot be."""
         known = {one.name for one in fields(cls)}
         given = {key: item for key, item in value.items() if key in known}
-        if "raters" in given:
-            given["raters"] = tuple(given["raters"])
+        for name in {"raters", "excluded"} & set(given):
+            given[name] = tuple(given[name])
         if "order" in given:
             if given["order"] not in set(ItemOrder):
                 raise InvalidInput(f"Items cannot be ordered by {str(given['order'])[:40]!r}.")

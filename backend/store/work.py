@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from backend.store.base import Json, Table, created, document, moment, optional_word, word
@@ -118,13 +118,21 @@ class Annotation(Table, table=True):
 
     `answers` maps a rubric question to its answer. For comparisons `verdict` is by side as the rater saw it,
     `left_response_id` and `right_response_id` are what stood there, and `winner_response_id` follows from them. `ranking`
-    lists response ids from best to worst, those on one place together.
+    lists response ids from best to worst, those on one place together. `score`, 0 to 1, is set on copies alone: how right
+    the answer is by the item's gold, or how like the rater's own earlier answer to a hidden repeat.
     """
 
     __table_args__ = (
         UniqueConstraint("item_id", "account_id", "number"),
         Index("ix_annotation_task_at", "task_id", "created_at"),
         Index("ix_annotation_project_at", "project_id", "created_at"),
+        Index(
+            "ix_annotation_task_scored",
+            "task_id",
+            "account_id",
+            sqlite_where=text("score IS NOT NULL"),
+            postgresql_where=text("score IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -143,6 +151,7 @@ class Annotation(Table, table=True):
     right_response_id: int | None = Field(default=None, foreign_key="response.id")
     winner_response_id: int | None = Field(default=None, foreign_key="response.id")
     ranking: list[list[int]] | None = Field(default=None, sa_type=Json, nullable=True)
+    score: float | None = None
     seconds: float | None = None
     created_at: datetime = created()
 
