@@ -203,7 +203,11 @@ class Qualification(Table, table=True):
 
 
 class Adjudication(Table, table=True):
-    """The ruling on an item whose raters disagreed. A later one has the next number and counts instead."""
+    """The ruling on an item whose raters disagreed: it is the item's answer while `withdrawn_at` is empty.
+
+    A later one has the next number, and withdraws the one before. By response, not by side: `winner_response_id`, or
+    `verdict` for a tie and for both bad. `suggested` is the consensus that was shown beside it.
+    """
 
     __table_args__ = (UniqueConstraint("item_id", "number"),)
 
@@ -220,6 +224,9 @@ class Adjudication(Table, table=True):
     reason: str
     author_id: int | None = Field(default=None, foreign_key="account.id")
     created_at: datetime = created()
+    withdrawn_at: datetime | None = moment()
+    withdrawn_by: int | None = Field(default=None, foreign_key="account.id")
+    withdrawn_reason: str = ""
 
 
 class Figure(Table, table=True):

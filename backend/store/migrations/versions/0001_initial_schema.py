@@ -991,6 +991,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("author_id", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_by", sa.Integer(), nullable=True),
+        sa.Column("withdrawn_reason", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["author_id"],
             ["account.id"],
@@ -1010,6 +1013,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["winner_response_id"],
             ["response.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["withdrawn_by"],
+            ["account.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("item_id", "number"),
