@@ -2,7 +2,8 @@
 
 Promised: an answer is stored once, whatever is repeated; a late one whose slot went to somebody else is refused and
 stores nothing; a correction follows the first answer and replaces nothing; which response won is worked out here, from
-the side that was drawn, never taken from the browser. `WorkItem` is all that a rater is sent: texts, and a slot's number.
+the side that was drawn, never taken from the browser, and so are the responses of a ranking and of marked passages. An
+answer is checked against the questions that its rater saw, and names their version.
 Not promised: that an answer to a paused task is refused; whoever was at it may finish the item in hand.
 """
 
@@ -17,16 +18,15 @@ from sqlmodel import Session, col, select
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.conversations import Message, messages_from_json
 from backend.errors import AlreadyDone, Conflict, Forbidden, InvalidInput, NotFound
-from backend.review import leases
-from backend.review.blinding import sides, winner
-from backend.review.leases import Lease
+from backend.review import drafts, leases
+from backend.review.answers import has_passages, marked, ranking_by_id, rubric_of
+from backend.review.blinding import winner
 from backend.review.rulings import load_record
-from backend.rubrics import Rubric
+from backend.review.work_items import WorkItem, shown_ids, shown_texts, work_item
 from backend.store.models import Response
 from backend.store.records import RecordComment
-from backend.store.work import Annotation, Item, Skip, Slot, Task
+from backend.store.work import Annotation, Item, RubricVersion, Skip, Slot, Task
 from backend.vocabulary import Action, RecordStatus, TaskKind, TaskStatus, Verdict
 
 LONGEST_COMMENT = 5000
@@ -34,21 +34,12 @@ LONGEST_TIME = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class WorkItem:
-    """What a rater sees of one item. `texts` holds one response, or two: left and right as drawn for this rater.
+class _Given:
+    """What the browser answered, not yet checked."""
 
-    `answers`, `verdict` and `comment` are the rater's own earlier ones, filled in only for a correction.
-    """
-
-    slot_id: int
-    fence: int
-    messages: tuple[Message, ...]
-    texts: tuple[str, ...]
-    reference: str
-    correcting: bool = False
-    answers: Mapping[str, int] | None = None
-    verdict: Verdict | None = None
-    comment: str = ""
+    answers: Mapping[str, object] | None
+    verdict: Verdict | None
+    ranking: object
 
 
 def next_items(
@@ -64,7 +55,7 @@ def next_items(
         count=count,
         besides=besides,
     )
-    items = tuple(_work_item(session, task, lease) for lease in found)
+    items = tuple(work_item(session, task, lease) for lease in found)
     session.commit()
     return items
 
@@ -77,10 +68,16 @@ def submit(
     fence: int,
     answers: Mapping[str, object] | None = None,
     verdict: Verdict | None = None,
+    ranking: object = None,
     comment: str = "",
     seconds: float | None = None,
+    rubric_version: int | None = None,
 ) -> Annotation:
-    """Save an answer. Raises AlreadyDone for a repeated one, LeaseLost for one that came too late, InvalidInput."""
+    """Save an answer. Raises AlreadyDone for a repeated one, LeaseLost for one that came too late, InvalidInput.
+
+    `ranking` lists the places of what was shown, the best first. `rubric_version` is the one that the rater saw; none
+    means the task's newest.
+    """
     task = _task_of_slot(session, actor, slot_id)
     account_id = _account(actor)
     slot = _slot_in_hand(session, slot_id, account_id, fence)
@@ -93,20 +90,25 @@ def submit(
         fence=fence,
         account_id=account_id,
         number=_answered(session, slot.item_id, account_id) + 1,
-        rubric_version=task.rubric_version,
+        rubric_version=task.rubric_version if rubric_version is None else rubric_version,
         comment=_comment(comment),
         seconds=None if seconds is None else min(max(float(seconds), 0.0), LONGEST_TIME),
     )
-    if task.kind is TaskKind.COMPARE:
-        _fill_in_verdict(annotation, item, slot, verdict)
-    elif task.kind is TaskKind.RATE:
-        annotation.answers = Rubric.from_json(task.rubric).validate(answers or {})
-    else:
-        raise InvalidInput("Records are reviewed on the review page, not rated here.")
+    _fill_in(session, annotation, task, slot, item, _Given(answers, verdict, ranking))
     session.add(annotation)
+    drafts.forget(session, item_id=slot.item_id, account_id=account_id)
     leases.finish(session, slot=slot)
     session.commit()
     return annotation
+
+
+def save_draft(*, session: Session, actor: Actor, slot_id: int, fence: int, content: Mapping[str, Any]) -> None:
+    """Keep what was chosen and written so far, for this rater alone, until the answer is saved."""
+    _task_of_slot(session, actor, slot_id)
+    account_id = _account(actor)
+    slot = _slot_in_hand(session, slot_id, account_id, fence)
+    drafts.put(session, item_id=slot.item_id, account_id=account_id, content=content)
+    session.commit()
 
 
 def skip(*, session: Session, actor: Actor, slot_id: int, fence: int, reason: str = "") -> None:
@@ -117,6 +119,7 @@ def skip(*, session: Session, actor: Actor, slot_id: int, fence: int, reason: st
     if slot.done_at is not None:
         raise Conflict("You have answered this item. Change the answer, or keep it as it was.")
     session.add(Skip(item_id=slot.item_id, account_id=account_id, reason=_comment(reason)))
+    drafts.forget(session, item_id=slot.item_id, account_id=account_id)
     leases.release(session, slot_id=slot_id, account_id=account_id, fence=fence)
     session.commit()
 
@@ -132,8 +135,8 @@ def flag(*, session: Session, actor: Actor, slot_id: int, fence: int, text: str)
     if not text.strip():
         raise InvalidInput("Please write what is wrong, so that an expert can look at it.")
     item = session.get_one(Item, slot.item_id)
-    response = session.get(Response, item.response_id or item.first_response_id)
-    if response is None or response.record_id is None:
+    response = session.get_one(Response, shown_ids(item, slot)[0])
+    if response.record_id is None:
         raise InvalidInput("This response belongs to no record that experts could look at. Please write a comment instead.")
     record = load_record(session, task.project_id, response.record_id)
     record.status = RecordStatus.FLAGGED
@@ -161,7 +164,7 @@ def undo_last(*, session: Session, actor: Actor, task_id: int) -> WorkItem:
     if last is None or last.slot_id is None:
         raise NotFound("You have not answered anything in this task yet, so there is nothing to take back.")
     lease = leases.reopen(session, slot_id=last.slot_id, account_id=account_id, seconds=task.lease_seconds)
-    item = _work_item(session, task, lease, before=last)
+    item = work_item(session, task, lease, before=last)
     session.commit()
     return item
 
@@ -232,36 +235,37 @@ def _answered(session: Session, item_id: int, account_id: int) -> int:
     return max(session.exec(numbers), default=0)
 
 
-def _fill_in_verdict(annotation: Annotation, item: Item, slot: Slot, verdict: Verdict | None) -> None:
-    if verdict is None:
-        raise InvalidInput("Please choose the left response, the right one, a tie or both bad.")
-    left, right = sides(first=item.first_response_id or 0, second=item.second_response_id or 0, swapped=bool(slot.swapped))
-    annotation.verdict = verdict
-    annotation.left_response_id, annotation.right_response_id = left, right
-    annotation.winner_response_id = winner(verdict, left=left, right=right)
+def _fill_in(session: Session, annotation: Annotation, task: Task, slot: Slot, item: Item, given: _Given) -> None:
+    """The answer as it is stored: by response, whatever the browser called it. Raises InvalidInput."""
+    shown = shown_ids(item, slot)
+    if task.kind is TaskKind.LABEL:
+        raise InvalidInput("Records are reviewed on the review page, not rated here.")
+    if task.kind is TaskKind.COMPARE:
+        if given.verdict is None:
+            raise InvalidInput("Please choose the left response, the right one, a tie or both bad.")
+        annotation.verdict = given.verdict
+        annotation.left_response_id, annotation.right_response_id = left, right = shown
+        annotation.winner_response_id = winner(given.verdict, left=left, right=right)
+    if task.kind is TaskKind.RANK:
+        annotation.ranking = ranking_by_id(given.ranking, shown=shown)
+    rubric = rubric_of(_rubric_seen(session, task, annotation.rubric_version))
+    answers = rubric.validate(given.answers or {})
+    texts = shown_texts(session, shown) if has_passages(rubric, answers) else ()
+    annotation.answers = marked(rubric, answers, texts=texts, shown=shown)
+
+
+def _rubric_seen(session: Session, task: Task, version: int) -> Mapping[str, Any]:
+    """The questions of this version. Raises InvalidInput for one that the task never had."""
+    if version == task.rubric_version:
+        return task.rubric
+    query = select(RubricVersion).where(RubricVersion.task_id == task.id, RubricVersion.number == version)
+    seen = session.exec(query).one_or_none()
+    if seen is None:
+        raise InvalidInput("The questions of this task have changed. Please load the page again and answer the new ones.")
+    return seen.rubric
 
 
 def _comment(text: str) -> str:
     if len(text) > LONGEST_COMMENT:
         raise InvalidInput(f"A comment has at most {LONGEST_COMMENT} characters; this one has {len(text)}.")
     return text.strip().replace("\x00", "")
-
-
-def _work_item(session: Session, task: Task, lease: Lease, before: Annotation | None = None) -> WorkItem:
-    item = session.get_one(Item, lease.item_id)
-    if item.response_id is not None:
-        shown: tuple[int, ...] = (item.response_id,)
-    else:
-        shown = sides(first=item.first_response_id or 0, second=item.second_response_id or 0, swapped=bool(lease.swapped))
-    responses = [session.get_one(Response, response_id) for response_id in shown]
-    earlier: dict[str, Any] = {}
-    if before is not None:
-        earlier = {"answers": before.answers, "verdict": before.verdict, "comment": before.comment, "correcting": True}
-    return WorkItem(
-        slot_id=lease.slot_id,
-        fence=lease.fence,
-        messages=messages_from_json(responses[0].prompt),
-        texts=tuple(response.text for response in responses),
-        reference=responses[0].reference if task.options.get("show_reference") else "",
-        **earlier,
-    )

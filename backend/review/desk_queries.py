@@ -7,19 +7,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from statistics import median
 from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
-from backend.access.policy import check
+from backend.access.policy import check, may
+from backend.review.answers import rubric_of
 from backend.review.leases import may_answer
-from backend.rubrics import Question, Rubric
+from backend.rubrics import Question
 from backend.store.base import now
 from backend.store.work import Annotation, Item, Slot, Task
+from backend.task_options import TaskOptions
 from backend.vocabulary import Action, ItemStatus, TaskKind, TaskStatus
 
+DESK_KINDS = (TaskKind.RATE, TaskKind.COMPARE, TaskKind.RANK)
+SPEED_OF = 100
+"""From how many of a rater's newest answers their speed is told."""
 MANY = 500
 """Queues are counted up to here; longer ones show as "500+"."""
 
@@ -34,15 +40,22 @@ class DeskTask:
     guidelines: str
     questions: tuple[Question, ...]
     lease_seconds: int
+    rubric_version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class DeskCount:
-    """How much is left in a task for one rater (at most MANY), what they did in it, and today in the whole project."""
+    """How much is left in a task for one rater (at most MANY), what they did in it, and today in the whole project.
+
+    `seconds` is the median of their newest answers in the task, `hourly` how many of today's fit into an hour of work;
+    both None before the first.
+    """
 
     waiting: int
     done: int
     today: int
+    seconds: float | None = None
+    hourly: int | None = None
 
     @property
     def waiting_text(self) -> str:
@@ -51,30 +64,65 @@ class DeskCount:
 
 
 def desk_tasks(session: Session, *, actor: Actor, project_id: int) -> list[DeskTask]:
-    """The project's open rating and comparison tasks, the oldest first."""
+    """The project's open judging tasks in which the actor may take part, the oldest first."""
     check(actor, Action.RATE, project_id)
-    query = select(Task).where(
-        Task.project_id == project_id,
-        Task.status == TaskStatus.OPEN,
-        col(Task.kind).in_([TaskKind.RATE, TaskKind.COMPARE]),
-    )
     return [
-        DeskTask(task.id or 0, task.name, task.kind, task.guidelines, _questions(task), task.lease_seconds)
-        for task in session.exec(query.order_by(col(Task.id)))
+        DeskTask(
+            id=task.id or 0,
+            name=task.name,
+            kind=task.kind,
+            guidelines=task.guidelines,
+            questions=rubric_of(task.rubric).questions,
+            lease_seconds=task.lease_seconds,
+            rubric_version=task.rubric_version,
+        )
+        for task in _open(session, project_id, DESK_KINDS)
+        if actor.account_id in _raters(task, actor)
     ]
 
 
-def _questions(task: Task) -> tuple[Question, ...]:
-    return Rubric.from_json(task.rubric).questions if task.kind is TaskKind.RATE else ()
+def open_label_tasks(session: Session, *, actor: Actor, project_id: int) -> list[str]:
+    """The names of open tasks whose work is on the review page, for those who may review."""
+    if not may(actor, Action.REVIEW, project_id):
+        return []
+    return [task.name for task in _open(session, project_id, (TaskKind.LABEL,)) if actor.account_id in _raters(task, actor)]
+
+
+def _open(session: Session, project_id: int, kinds: tuple[TaskKind, ...]) -> list[Task]:
+    query = select(Task).where(Task.project_id == project_id, Task.status == TaskStatus.OPEN, col(Task.kind).in_(kinds))
+    return list(session.exec(query.order_by(col(Task.id))))
+
+
+def _raters(task: Task, actor: Actor) -> tuple[int | None, ...]:
+    return TaskOptions.from_json(task.options).raters or (actor.account_id,)
 
 
 def desk_count(session: Session, *, actor: Actor, project_id: int, task_id: int, at: datetime | None = None) -> DeskCount:
     """The rater's numbers. `today` begins at midnight UTC."""
     check(actor, Action.RATE, project_id)
     account_id = actor.account_id or 0
-    left = select(Item.id).where(Item.task_id == task_id, Item.status == ItemStatus.OPEN, *may_answer(account_id)).limit(MANY)
     midnight = (at or now()).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     mine: tuple[Any, ...] = (Annotation.account_id == account_id, Annotation.number == 1)
+    done = session.exec(select(func.count()).select_from(Annotation).where(Annotation.task_id == task_id, *mine)).one()
+    newest = select(Annotation.seconds).where(Annotation.task_id == task_id, col(Annotation.seconds).is_not(None), *mine)
+    times = [seconds or 0.0 for seconds in session.exec(newest.order_by(col(Annotation.id).desc()).limit(SPEED_OF)).all()]
+    today, worked = session.exec(
+        select(func.count(), func.coalesce(func.sum(func.coalesce(Annotation.seconds, 0.0)), 0.0))
+        .select_from(Annotation)
+        .where(Annotation.project_id == project_id, col(Annotation.created_at) >= midnight, *mine)
+    ).one()
+    return DeskCount(
+        waiting=_waiting(session, task_id, account_id),
+        done=done,
+        today=today,
+        seconds=round(median(times), 1) if times else None,
+        hourly=round(today / worked * 3600) if worked >= 1 else None,
+    )
+
+
+def _waiting(session: Session, task_id: int, account_id: int) -> int:
+    """Free for this rater or in hand, counted up to MANY."""
+    left = select(Item.id).where(Item.task_id == task_id, Item.status == ItemStatus.OPEN, *may_answer(account_id)).limit(MANY)
     in_hand = select(func.count()).where(
         Slot.task_id == task_id,
         Slot.account_id == account_id,
@@ -82,11 +130,4 @@ def desk_count(session: Session, *, actor: Actor, project_id: int, task_id: int,
         col(Slot.expires_at) > now(),
     )
     free = session.exec(select(func.count()).select_from(left.subquery())).one()
-    waiting = min(MANY, free + session.exec(in_hand).one())
-    done = session.exec(select(func.count()).select_from(Annotation).where(Annotation.task_id == task_id, *mine)).one()
-    today = session.exec(
-        select(func.count())
-        .select_from(Annotation)
-        .where(Annotation.project_id == project_id, col(Annotation.created_at) >= midnight, *mine)
-    ).one()
-    return DeskCount(waiting=waiting, done=done, today=today)
+    return min(MANY, free + session.exec(in_hand).one())

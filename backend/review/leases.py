@@ -22,7 +22,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from backend.errors import AlreadyDone, LeaseLost
-from backend.review.blinding import draw
+from backend.review.blinding import draw, shuffled
 from backend.store.base import now
 from backend.store.items import add_items as add_items
 from backend.store.work import Annotation, Item, Skip, Slot, Task
@@ -121,7 +121,7 @@ def release(session: Session, *, slot_id: int, account_id: int, fence: int) -> b
     slot = _locked(session, slot_id)
     if slot is None or slot.account_id != account_id or slot.fence != fence or slot.done_at is not None:
         return False
-    slot.account_id = slot.claimed_at = slot.expires_at = slot.swapped = None
+    slot.account_id = slot.claimed_at = slot.expires_at = slot.swapped = slot.drawn = None
     session.add(slot)
     session.flush()
     return True
@@ -243,6 +243,8 @@ def _take(session: Session, slot: Slot, account_id: int, seconds: int) -> Lease:
     at = now()
     if item is not None and item.first_response_id is not None and (slot.account_id != account_id or slot.swapped is None):
         slot.swapped = _drawn_side(session, slot.task_id, account_id)
+    if item is not None and item.response_ids and (slot.account_id != account_id or slot.drawn is None):
+        slot.drawn = shuffled(item.response_ids, [secrets.randbits(64) for _ in item.response_ids])
     slot.account_id = account_id
     slot.fence += 1
     slot.claimed_at = at

@@ -146,8 +146,9 @@ def test_a_rater_is_sent_texts_and_a_slot_and_nothing_about_the_model(sqlite: Da
     desk = a_desk(sqlite, TaskKind.COMPARE)
     (item,) = desk.next()
     sent = dataclasses.asdict(item)
+    assert (sent.pop("rubric_version"), sent.pop("practice"), sent.pop("why")) == (1, False, "")
     assert set(sent) == {
-        "slot_id", "fence", "messages", "texts", "reference", "correcting", "answers", "verdict", "comment",
+        "slot_id", "fence", "messages", "texts", "reference", "correcting", "answers", "verdict", "ranking", "comment", "draft",
     }  # fmt: skip
     assert "version" not in json.dumps(sent, default=str)
 
