@@ -61,6 +61,13 @@ def t_quantile(confidence: float, freedom: float) -> float:
     return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
+def f_quantile(confidence: float, above: float, below: float) -> float:
+    """The upper end of a two-sided interval of the F distribution."""
+    from scipy.special import fdtri
+
+    return float(fdtri(above, below, 0.5 + confidence / 2))
+
+
 def t_p_value(t: float, freedom: float) -> float:
     """The two-sided p-value of a t statistic."""
     from scipy.special import stdtr

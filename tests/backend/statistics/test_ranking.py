@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.statistics.ranking import Ties, bradley_terry, win_rate
+from backend.statistics.ranking import Ties, bradley_terry, bradley_terry_bootstrap, win_rate, win_rates
 
 STIGLER = {
     "Biometrika": {"Comm": 730, "JASA": 498, "JRSS-B": 221},
@@ -114,3 +114,71 @@ def test_a_win_rate_counts_ties_as_halves_and_says_so():
     assert estimate.value == pytest.approx(50 / 70)
     assert "ties as half" in estimate.method
     assert not win_rate(0, 0).estimable
+
+
+def test_each_items_win_rate_counts_both_sides():
+    found = win_rates([("a", "b", "left"), ("b", "a", "tie"), ("c", "a", "left"), ("a", "a", "left")])
+    assert {item: (estimate.value, estimate.n) for item, estimate in found.items()} == {
+        "a": (0.5, 3),
+        "b": (0.25, 2),
+        "c": (1, 1),
+    }
+
+
+def test_a_ridge_holds_separated_strengths_together_and_draws_others_to_the_mean():
+    always = bradley_terry(results(5, 0, 0), ridge=0.1)
+    assert always.estimable
+    assert 0 < logs(always)["a"] < 5
+    assert "ridge 0.1" in always.method
+    free, held = logs(bradley_terry(results(40, 10, 20))), logs(bradley_terry(results(40, 10, 20), ridge=5))
+    assert 0 < held["a"] < free["a"]
+    assert logs(bradley_terry(results(40, 10, 20), ridge=1e-9))["a"] == pytest.approx(free["a"])
+    assert not bradley_terry(results(5, 2, 0), ties=Ties.DAVIDSON, ridge=1).estimable
+    assert bradley_terry(results(5, 0, 2), ties=Ties.DAVIDSON, ridge=1).estimable
+    with pytest.raises(ValueError, match="0 or more"):
+        bradley_terry([], ridge=-1)
+
+
+@pytest.mark.parametrize("ties", Ties)
+def test_symmetric_outcomes_give_equal_scores_with_intervals_between_0_and_1(ties):
+    pairs = [("a", "b"), ("b", "c"), ("c", "a")]
+    ranking = bradley_terry([(*pair, outcome) for pair in pairs for outcome in ("left", "right", "tie")], ties=ties)
+    for strength in ranking.strengths:
+        assert strength.share == pytest.approx(1 / 3)
+        assert 0 < strength.share_estimate.low < 1 / 3 < strength.share_estimate.high < 1
+
+
+def votes(raters, questions, *, seed=2, noise=0.0):
+    """Each rater has a taste of their own, strong or weak by `noise`."""
+    generator = random.Random(seed)
+    found = []
+    for rater in range(raters):
+        taste = generator.gauss(0, noise)
+        for question in range(questions):
+            chance = 1 / (1 + math.exp(-(0.5 + taste)))
+            found.append(("a", "b", "left" if generator.random() < chance else "right", question, rater))
+    return found
+
+
+def test_the_bootstrap_sees_that_votes_of_one_rater_are_alike():
+    given_ = votes(8, 60, noise=1.0)
+    plain = bradley_terry(vote[:3] for vote in given_).strengths[0]
+    redrawn = bradley_terry_bootstrap(given_, seed=4)
+    first = redrawn.strengths[0]
+    assert "by item and rater" in redrawn.method
+    assert first.share == plain.share
+    assert first.log_strength.high - first.log_strength.low > 2 * (plain.log_strength.high - plain.log_strength.low)
+    assert first.share_estimate.low < first.share < first.share_estimate.high
+    assert bradley_terry_bootstrap(given_, seed=4) == redrawn
+
+
+def test_the_bootstrap_says_what_it_redrew_and_where_it_cannot():
+    assert "bootstrap by item" in bradley_terry_bootstrap(votes(1, 50)).method
+    assert "rater" not in bradley_terry_bootstrap(votes(1, 50)).method
+    one_question = bradley_terry_bootstrap([(a, b, o, 1, 1) for a, b, o in results(5, 4, 3)])
+    assert "one rater on one item" in one_question.reason
+    few = bradley_terry_bootstrap([(a, b, o, i, 1) for i, (a, b, o) in enumerate(results(5, 1, 0))])
+    assert "redraws" in few.reason
+    assert bradley_terry_bootstrap([(a, b, o, i, 1) for i, (a, b, o) in enumerate(results(5, 1, 0))], ridge=0.5).estimable
+    assert "no comparisons" in bradley_terry_bootstrap([]).reason
+    assert bradley_terry_bootstrap(votes(6, 50), ties=Ties.DAVIDSON).reason.startswith("there are no ties")
