@@ -188,7 +188,11 @@ class Gold(Table, table=True):
 
 
 class Qualification(Table, table=True):
-    """How a rater did in a task's calibration round. `attempt` counts rounds; `passed_at` opens the real items."""
+    """How a rater does in a task's calibration round. `attempt` counts rounds; `passed_at` opens the real items.
+
+    `asked`, `answered` and `correct` are of the round that goes on; `history` keeps those that ended, as objects with
+    attempt, answered, correct and passed.
+    """
 
     __table_args__ = (UniqueConstraint("task_id", "account_id"),)
 
@@ -196,8 +200,10 @@ class Qualification(Table, table=True):
     task_id: int = Field(foreign_key="task.id", index=True)
     account_id: int = Field(foreign_key="account.id", index=True)
     attempt: int = 1
+    asked: int = 0
     answered: int = 0
-    correct: float = 0.0
+    correct: int = 0
+    history: list[dict[str, Any]] = document(list)
     passed_at: datetime | None = moment()
     created_at: datetime = created()
 
