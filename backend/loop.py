@@ -31,14 +31,15 @@ from backend.conversations import Message, messages_from_json
 from backend.curation import cleaning
 from backend.datasets.freezing import freeze
 from backend.errors import AlreadyDone, NotReady, TouchstoneError
-from backend.evaluation import comparing, evaluating, held_out, promoting
+from backend.evaluation import evaluating, held_out, promoting
 from backend.evaluation.evidence import standing
 from backend.intake.sampling import FOLDER, load_sample
 from backend.jobs import queue
 from backend.jobs.waiting import wait
-from backend.review import annotating, curating_faqs, queueing, reviewing
+from backend.review import annotating, curating_faqs, queueing, reviewing, tasking
 from backend.review.annotating import WorkItem
 from backend.review.leases import Lease
+from backend.review.selections import Selection
 from backend.runtime import Runtime
 from backend.serving import chatting
 from backend.serving.own_engine import engine_of_ones_own
@@ -47,8 +48,9 @@ from backend.store.accounts import Account, Membership
 from backend.store.models import Evaluation, ModelVersion, Run
 from backend.store.records import Faq, FaqRevision, Finding, Project, Record, RecordRevision
 from backend.store.work import Item
+from backend.task_options import TaskOptions
 from backend.training import launching, recipes
-from backend.vocabulary import PERSONAL_FINDINGS, Decision, FaqState, FindingStatus, JobKind, JobStatus, Role, Verdict
+from backend.vocabulary import PERSONAL_FINDINGS, Decision, FaqState, FindingStatus, JobKind, JobStatus, Role, TaskKind, Verdict
 from backend.wiring import COLLECTORS
 from trainer import contract
 
@@ -249,12 +251,12 @@ class Turn:
         """Two raters compare the answers blind. Where no two answers differ there is nothing to judge."""
         try:
             task = self.do(
-                comparing.create_comparison_task,
+                tasking.create_task,
                 project_id=self.project_id,
-                evaluation_id=self.evaluation_id,
+                kind=TaskKind.COMPARE,
+                selection=Selection(evaluation_id=self.evaluation_id, seed=self.seed),
                 overlap=2,
-                seed=self.seed,
-                show_reference=True,
+                options=TaskOptions(show_reference=True),
                 name=f"Blind comparison by the loop, evaluation {self.evaluation_id}",
             )
         except NotReady as nothing:

@@ -11,11 +11,13 @@ from playwright.sync_api import Browser, Page, WebSocket, expect
 from sqlmodel import col, func, select
 
 from backend.access.sessions import cookie_name, open_session
-from backend.evaluation.comparing import create_comparison_task
+from backend.review.selections import Selection
+from backend.review.tasking import create_task
 from backend.settings import Settings
 from backend.store.base import now
 from backend.store.database import Database
 from backend.store.work import Annotation, Slot
+from backend.vocabulary import TaskKind
 from tests.backend.evaluation.scene import a_scene, evaluated
 from tests.stack import stack
 
@@ -52,8 +54,12 @@ def desk(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             scene = a_scene(session, tested=60)
             evaluation = evaluated(session, scene, exact=60)
             session.commit()
-            create_comparison_task(
-                session=session, actor=scene.lead, project_id=scene.project_id, evaluation_id=evaluation.id or 0
+            create_task(
+                session=session,
+                actor=scene.lead,
+                project_id=scene.project_id,
+                kind=TaskKind.COMPARE,
+                selection=Selection(evaluation_id=evaluation.id),
             )
             token = open_session(session, account_id=scene.raters[0].account_id or 0, hours=1)
             session.commit()

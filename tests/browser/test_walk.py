@@ -313,7 +313,6 @@ def closeness(right: str, said: str) -> float:
 def the_lead_promotes(lead: Person) -> None:
     """On the raters' evidence, without an override."""
     lead.go("results")
-    lead.page.get_by_role("tab", name="What raters said").click()
     lead.sees("Win rate")
     lead.go("promotion")
     lead.sees("The gate is passed.")
