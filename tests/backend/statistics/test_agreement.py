@@ -1,9 +1,12 @@
 import csv
+import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t as student
+from sklearn.metrics import cohen_kappa_score
 
 from backend.statistics.agreement import (
     Level,
@@ -145,6 +148,72 @@ def test_the_jackknife_covers_the_true_value_about_as_often_as_it_says():
     true = 2 * (0.85**2 + 0.15**2) - 1
     hits = sum(estimate.low <= true <= estimate.high for estimate in (fleiss_kappa(ratings()) for _ in range(200)))
     assert 180 <= hits <= 199
+
+
+MEASURES = {
+    "nominal": krippendorff_alpha,
+    "interval": lambda table: krippendorff_alpha(table, Level.INTERVAL),
+    "ratio": lambda table: krippendorff_alpha(table, Level.RATIO),
+    "fleiss": fleiss_kappa,
+    "cohen": lambda table: cohen_kappa(*zip(*table, strict=True)),
+    "linear": lambda table: cohen_kappa(*zip(*table, strict=True), weights=Weights.LINEAR),
+    "quadratic": lambda table: cohen_kappa(*zip(*table, strict=True), weights=Weights.QUADRATIC),
+}
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@settings(max_examples=40)
+@given(table=st.lists(st.tuples(st.sampled_from([1, 2, 5]), st.sampled_from([1, 2, 5])), min_size=3, max_size=9))
+def test_the_interval_is_that_of_leaving_out_each_item_in_turn(name, table):
+    measure = MEASURES[name]
+    result = measure(table)
+    without = [measure(table[:i] + table[i + 1 :]).value for i in range(len(table))]
+    if result.estimable:
+        centre, n = sum(without) / len(table), len(table)
+        error = math.sqrt((n - 1) / n * sum((value - centre) ** 2 for value in without))
+        reach = float(student.ppf(0.975, n - 1)) * error
+        assert result.low == pytest.approx(max(-1, result.value - reach), abs=1e-6)
+        assert result.high == pytest.approx(min(1, result.value + reach), abs=1e-6)
+    else:
+        assert result.value is None or None in without or max(without) - min(without) < 1e-6
+
+
+@given(tables, st.integers(1, 1000), st.integers(-1000, 1000))
+def test_scales_and_names_of_labels_do_not_matter_where_they_should_not(table, factor, shift):
+    moved = [[None if label is None else factor * label + shift for label in row] for row in table]
+    named = [[None if label is None else f"label {label * 7 % 4}" for label in row] for row in table]
+    grown = [[None if label is None else factor * label for label in row] for row in table]
+    for level, other in ((Level.INTERVAL, moved), (Level.ORDINAL, moved), (Level.NOMINAL, named), (Level.RATIO, grown)):
+        one, two = krippendorff_alpha(table, level), krippendorff_alpha(other, level)
+        assert one.estimable == two.estimable
+        if one.estimable:
+            assert (one.value, one.low, one.high) == pytest.approx((two.value, two.low, two.high), abs=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=2, max_size=15))
+def test_weighted_kappa_is_scikit_learns_where_the_labels_are_named(pairs):
+    first, second = [a for a, _ in pairs], [b for _, b in pairs]
+    for weights in Weights:
+        found = cohen_kappa(first, second, weights=weights)
+        if found.estimable:
+            oracle = cohen_kappa_score(first, second, weights=weights.value, labels=[1, 2, 3, 4])
+            assert found.value == pytest.approx(oracle, abs=1e-9)
+
+
+@pytest.mark.parametrize("level", Level)
+def test_measurements_with_as_many_values_as_answers_are_taken(level):
+    generator = random.Random(2)
+    table = [[truth + generator.random() for _ in range(3)] for truth in range(1500)]
+    result = krippendorff_alpha(table, level)
+    assert result.n == 1500
+    assert (result.value > 0.99) == (level is not Level.NOMINAL)
+
+
+def test_nan_is_a_missing_answer():
+    assert krippendorff_alpha([[1.0, math.nan, 1], [2, 1, math.nan], [3, 3, 3]]) == krippendorff_alpha(
+        [[1, None, 1], [2, 1, None], [3, 3, 3]]
+    )
+    assert cohen_kappa([math.nan, 1], [1, 2]).n == 1
 
 
 def test_triples_become_a_table():
