@@ -35,10 +35,8 @@ class Shown:
         all draws together, then the bit.
         """
         leans = self._left_more(second) - self._left_more(first) or self.faced[second, first] - self.faced[first, second]
-        if first == second or not leans:
-            swapped = draw(swapped=self.swapped, straight=self.straight, bit=bit)
-        else:
-            swapped = leans < 0
+        even = first == second or not leans
+        swapped = draw(swapped=self.swapped, straight=self.straight, bit=bit) if even else leans < 0
         self.note_sides(first, second, swapped)
         return swapped
 

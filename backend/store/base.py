@@ -56,8 +56,8 @@ class Word(TypeDecorator[Any]):
         return None if value is None else self.words(value)
 
 
-Json = JSON().with_variant(JSONB(), "postgresql")
-"""JSON objects and lists; JSONB on PostgreSQL so that metadata can be filtered."""
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""JSON objects and lists; JSONB on PostgreSQL so that metadata can be filtered. None is SQL's NULL."""
 
 
 def now() -> datetime:

@@ -1,39 +1,86 @@
-"""Filling a task with items. Here, because every stage that makes review work needs it. Nothing here commits."""
+"""Filling a task with items, and what its overlap saved. Here, because several stages need it. Nothing here commits.
+
+Rows travel as one JSON document per statement and are unfolded by the database, which is several times as fast as a
+statement's parameters for each: 100,000 items take about a second.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import func, insert, literal
+from sqlalchemy import JSON, ColumnElement, Integer, cast, func, insert, literal, type_coerce
 from sqlmodel import Session, col, select
 
-from backend.store.base import now
+from backend.store.base import Json, now
 from backend.store.work import Item, Slot, Task
-from backend.vocabulary import ItemStatus
+from backend.vocabulary import FINISHED_ITEMS, ItemPurpose, ItemStatus
 
-_CHUNK = 5000
+_CHUNK = 50_000
 
 
-def add_items(session: Session, *, task: Task, subjects: Iterable[Mapping[str, int]]) -> int:
+def add_items(session: Session, *, task: Task, subjects: Iterable[Mapping[str, Any]], slots: int | None = None) -> int:
     """Append items with their slots to a task, in the given order; returns how many.
 
-    A subject names its columns: {"record_id": 1}, {"response_id": 1}, or {"first_response_id": 1, "second_response_id": 2}.
+    A subject names its columns: {"record_id": 1}, {"response_id": 1}, {"first_response_id": 1, "second_response_id": 2} or
+    {"response_ids": [1, 2, 3]}; also those of a copy ("purpose", "copy_of", "only_account_id"), and "why". All of one call
+    name the same ones. `slots` is how many raters each gets; None: the task's overlap.
     """
     session.flush()
     session.exec(select(Task.id).where(Task.id == task.id).with_for_update(key_share=True)).one()
     last = session.exec(select(func.max(Item.position)).where(Item.task_id == task.id)).one()
-    start = 0 if last is None else last + 1
-    made = now()
-    rows: list[dict[str, Any]] = [
-        {"task_id": task.id, "position": start + offset, "status": ItemStatus.OPEN, "created_at": made, **subject}
-        for offset, subject in enumerate(subjects)
-    ]
-    for begin in range(0, len(rows), _CHUNK):
-        session.execute(insert(Item), rows[begin : begin + _CHUNK])
-    for number in range(1, task.overlap + 1):
+    start = end = 0 if last is None else last + 1
+    left = iter(subjects)
+    while chunk := list(islice(left, _CHUNK)):
+        _insert(session, task, end, chunk)
+        end += len(chunk)
+    for number in range(1, (slots or task.overlap) + 1):
         added = select(col(Item.task_id), col(Item.id), literal(number), literal(0)).where(
             Item.task_id == task.id, Item.position >= start
         )
-        session.execute(insert(Slot).from_select(["task_id", "item_id", "number", "fence"], added))
-    return len(rows)
+        session.execute(insert(Slot).from_select(["task_id", "item_id", "number", "fence"], added.order_by(col(Item.id))))
+    return end - start
+
+
+def saved_judgements(session: Session, *, task: Task) -> int:
+    """How many judgements an adaptive overlap saved so far: what its finished items would have got at most, less what they
+    got. 0 for a fixed overlap."""
+    if task.overlap_max is None:
+        return 0
+    finished = (Item.task_id == task.id, Item.purpose == ItemPurpose.WORK, col(Item.status).in_(FINISHED_ITEMS))
+    items = session.exec(select(func.count()).select_from(Item).where(*finished)).one()
+    slots = select(func.count()).select_from(Slot).join(Item, col(Item.id) == col(Slot.item_id)).where(*finished)
+    return task.overlap_max * items - session.exec(slots).one()
+
+
+def _insert(session: Session, task: Task, start: int, chunk: Sequence[Mapping[str, Any]]) -> None:
+    """Items of these subjects, the first at position `start`."""
+    names = list(chunk[0])
+    document = [[subject[name] for name in names] for subject in chunk]
+    if session.get_bind().dialect.name == "sqlite":
+        row: Any = func.json_each(literal(document, JSON)).table_valued("key", "value").alias("given")
+        place = row.c.key
+    else:
+        row = func.jsonb_array_elements(literal(document, Json)).table_valued("value", with_ordinality="key")
+        row = row.render_derived(name="given")
+        place = cast(row.c.key, Integer) - 1
+    values: dict[str, Any] = {
+        "task_id": literal(task.id),
+        "position": literal(start) + place,
+        "status": literal(ItemStatus.OPEN, Item.__table__.c.status.type),
+        "created_at": literal(now(), Item.__table__.c.created_at.type),
+        "purpose": literal(ItemPurpose.WORK, Item.__table__.c.purpose.type),
+        "why": literal(""),
+    }
+    values |= {name: _value(session, row.c.value, place, name) for place, name in enumerate(names)}
+    session.execute(insert(Item).from_select(list(values), select(*values.values()).order_by(place)))
+
+
+def _value(session: Session, row: ColumnElement[Any], place: int, name: str) -> ColumnElement[Any]:
+    """One column out of a row's list, in the column's own type."""
+    kind = Item.__table__.c[name].type
+    if session.get_bind().dialect.name == "sqlite":
+        return type_coerce(func.json_extract(row, f"$[{place}]"), kind)
+    part = type_coerce(row, Json).op("->" if name == "response_ids" else "->>")(place)
+    return part if name == "response_ids" else cast(part, kind)

@@ -1,0 +1,85 @@
+"""What an account was shown where in a task, recalled from its slots, so that the next draw can even it out.
+
+Nothing here decides or commits. Promised: read when the first side is drawn and not before, and kept up to date by the
+draws that follow, so that ten items claimed at once are balanced among themselves too. Not promised: more than a rater's
+newest draws are looked back at.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, func
+from sqlalchemy import select as sql_select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from backend.review.blinding import Shown
+from backend.store.models import Response
+from backend.store.work import Item, Slot
+
+REMEMBERED = 1000
+"""How many of a rater's newest draws the next one looks back at."""
+
+
+class Memory:
+    """One account's draws in one task."""
+
+    def __init__(self, session: Session, task_id: int, account_id: int) -> None:
+        self._session, self._task_id, self._account_id = session, task_id, account_id
+        self._chance: random.Random = secrets.SystemRandom()  # what no seed can tell
+        self._shown: Shown | None = None
+
+    def draw_side(self, item: Item) -> bool:
+        """Whether the second response of a comparison stands on the left this time."""
+        pair = (item.first_response_id or 0, item.second_response_id or 0)
+        versions = self._versions(pair)
+        first, second = (versions.get(response_id, 0) for response_id in pair)
+        return self._recalled().side(first, second, bit=self._chance.getrandbits(1))
+
+    def draw_order(self, item: Item) -> list[int]:
+        """The responses of a ranking from left to right."""
+        response_ids = item.response_ids or []
+        versions = self._versions(response_ids)
+        writers = [(response_id, versions.get(response_id, 0)) for response_id in response_ids]
+        return self._recalled().order(writers, chance=self._chance)
+
+    def _recalled(self) -> Shown:
+        if self._shown is None:
+            self._shown = Shown()
+            self._recall_sides(self._shown)
+            self._recall_orders(self._shown)
+        return self._shown
+
+    def _versions(self, response_ids: Collection[int]) -> dict[int, int]:
+        query = select(Response.id, Response.version_id).where(col(Response.id).in_(response_ids))
+        return {response_id or 0: version_id or 0 for response_id, version_id in self._session.exec(query)}
+
+    def _newest(self, drawn: ColumnElement[bool]) -> Any:
+        mine = (Slot.task_id == self._task_id, Slot.account_id == self._account_id)
+        return select(Slot.id).where(*mine, drawn).order_by(col(Slot.claimed_at).desc()).limit(REMEMBERED)
+
+    def _recall_sides(self, shown: Shown) -> None:
+        first, second = aliased(Response), aliased(Response)
+        versions = (func.coalesce(first.version_id, 0), func.coalesce(second.version_id, 0), col(Slot.swapped))
+        query = (
+            sql_select(*versions, func.count())
+            .select_from(Slot)
+            .join(Item, col(Item.id) == col(Slot.item_id))
+            .join(first, col(first.id) == col(Item.first_response_id))
+            .join(second, col(second.id) == col(Item.second_response_id))
+            .where(col(Slot.id).in_(self._newest(col(Slot.swapped).is_not(None))))
+            .group_by(*versions)
+        )
+        for one, other, swapped, times in self._session.execute(query):
+            shown.note_sides(one, other, bool(swapped), times)
+
+    def _recall_orders(self, shown: Shown) -> None:
+        query = select(Slot.drawn).where(col(Slot.id).in_(self._newest(col(Slot.drawn).is_not(None))))
+        orders = [drawn for drawn in self._session.exec(query) if drawn]
+        versions = self._versions({response_id for drawn in orders for response_id in drawn}) if orders else {}
+        for drawn in orders:
+            shown.note_order([versions.get(response_id, 0) for response_id in drawn])
