@@ -1,14 +1,19 @@
-"""Puts the stages' collectors and the worker together, and brings the commands `worker` and `jobs`."""
+"""Puts the stages' collectors, the worker and its chores together, and brings the commands `worker` and `jobs`."""
 
 from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
+import sys
+import time
 from typing import Any
 
+import structlog
 from sqlmodel import col, select
 
-from backend.evaluation import evaluating
+from backend.errors import ServiceUnavailable
+from backend.evaluation import evaluating, figuring
 from backend.jobs.launcher import LocalLauncher
 from backend.jobs.outcomes import Collector
 from backend.jobs.worker import Worker
@@ -17,8 +22,47 @@ from backend.store.models import Job
 from backend.training import launching
 from backend.vocabulary import FINISHED_JOBS, JobKind
 
+log = structlog.get_logger("worker")
 COLLECTORS: dict[JobKind, Collector] = {JobKind.TRAIN: launching.collect, JobKind.EVALUATE: evaluating.collect}
 """Who takes in what a job of each kind left."""
+
+
+class Chores:
+    """What a worker has done between its jobs: figures of projects with many judgements, in a child process of low rank.
+
+    One child at a time; it takes the project's figures for itself in the database, so that of several workers one works.
+    It ends with the worker: what it had not kept by then is worked out by the next.
+    """
+
+    def __init__(self, house: Runtime, *, every: float = 10.0) -> None:
+        self._house, self._every, self._looked = house, every, 0.0
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def look(self) -> None:
+        """Start the child if it is time and there is something to do. An error is logged, and jobs go on."""
+        if self._child is not None and self._child.poll() is None:
+            return
+        if time.monotonic() - self._looked < self._every:
+            return
+        self._looked = time.monotonic()
+        try:
+            with self._house.database.reading() as session:
+                due = figuring.due(session)
+            if due:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-m", "backend", "figures"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                )
+                log.info("figures_started", projects=due, pid=self._child.pid)
+        except (ServiceUnavailable, OSError) as error:
+            log.warning("figures_not_started", reason=str(error))
+
+    def end(self) -> None:
+        """Stop the child."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.terminate()
+            self._child.wait()
 
 
 def make_worker(house: Runtime) -> Worker:
@@ -38,11 +82,12 @@ def register(subparsers: Any) -> None:
 
 
 def _worker(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
-    worker = make_worker(house)
+    worker, chores = make_worker(house), Chores(house)
     before = {number: signal.signal(number, lambda *_: worker.leave()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        return {"left_running": worker.run(once=arguments.once)}
+        return {"left_running": worker.run(once=arguments.once, look=None if arguments.once else chores.look)}
     finally:
+        chores.end()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -1,8 +1,13 @@
-"""The commands `evaluate` and `promote`. They act as the system; a person's decisions are made on the page."""
+"""The commands `evaluate`, `promote` and `figures`. They act as the system; a person's decisions are made on the page."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
+import socket
+import sys
+import time
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -10,7 +15,7 @@ from sqlmodel import Session, col, select
 from backend.access.actors import SYSTEM
 from backend.access.queries import project_id_of
 from backend.errors import NotFound, TouchstoneError
-from backend.evaluation import evaluating, promoting
+from backend.evaluation import evaluating, figuring, file_commands, promoting
 from backend.jobs.waiting import wait
 from backend.runtime import Runtime
 from backend.store.models import Evaluation, ModelVersion
@@ -20,6 +25,7 @@ from backend.vocabulary import JobKind, JobStatus, Split
 
 def register(subparsers: Any) -> None:
     """Add the parsers."""
+    file_commands.register(subparsers)
     evaluate = subparsers.add_parser("evaluate", help="let a version and its baseline answer the test questions")
     evaluate.add_argument("--split", choices=[split.value for split in Split], default=Split.TEST.value)
     evaluate.add_argument("--limit", type=int, metavar="N", help="answer only the first N questions")
@@ -29,6 +35,9 @@ def register(subparsers: Any) -> None:
     promote.add_argument("--reason", default="", help="why; needed, and kept with the decision")
     promote.add_argument("--override", action="store_true", help="promote although the gate is not passed")
     promote.set_defaults(handler=_promote)
+    figures = subparsers.add_parser("figures", help="work out and keep the figures of projects with many judgements")
+    figures.add_argument("--project", help="the project's short name; without it every project whose figures are due")
+    figures.set_defaults(handler=_figures)
     for parser in (evaluate, promote):
         parser.add_argument("--project", required=True, help="the project's short name")
         parser.add_argument("--version", type=int, metavar="N", help="the version's number; the newest trained one without it")
@@ -78,6 +87,20 @@ def _promote(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
         "verdict": decision.evidence["verdict"],
         "checks": [{key: check[key] for key in ("name", "outcome", "measured")} for check in decision.evidence["checks"]],
     }
+
+
+def _figures(arguments: argparse.Namespace, house: Runtime) -> list[dict[str, Any]]:
+    with house.database.reading() as session:
+        projects = [project_id_of(session, arguments.project)] if arguments.project else figuring.due(session)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # lets go of the project whose figures are half done
+    if not arguments.project:
+        os.nice(10)  # the worker's chore: people and jobs come first
+    holder, told = f"{socket.gethostname()}:{os.getpid()}", []
+    for project_id in projects:
+        started = time.monotonic()
+        kept = figuring.refresh(house.database, project_id=project_id, holder=holder)
+        told.append({"project": project_id, "figures": kept, "seconds": round(time.monotonic() - started, 1)})
+    return told
 
 
 def _version(session: Session, arguments: argparse.Namespace) -> ModelVersion:
