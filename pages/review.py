@@ -6,9 +6,11 @@ import streamlit as st
 
 from backend.review.leases import Lease
 from backend.review.queries import RecordDetail, queue_counts, record_detail, record_of
+from backend.review.task_queries import label_queues
 from backend.vocabulary import Action
 from pages.components import reviewdesk as desk
 from pages.components.conversation import show_conversation
+from pages.components.guidelines import show_guidelines
 from pages.components.links import link_to
 from pages.components.notices import guarded
 from pages.components.record_card import show_heading, show_more, show_text
@@ -22,6 +24,7 @@ def main() -> None:
     visit = require(Action.REVIEW)
     st.title("Review records")
     hand = desk.hand_of(visit)
+    choose_queue(visit, hand)
     if (wanted := st.session_state.pop("review_record", None)) is not None:
         desk.take_up(visit, hand, wanted)
     show_counts(visit, hand)
@@ -39,6 +42,33 @@ def main() -> None:
     keep_alive(visit, hand)
 
 
+def choose_queue(visit: Visit, hand: desk.Hand) -> None:
+    """The standing queue, or one of the tasks of chosen records; nothing to choose where there is no such task."""
+    with visit.reading() as session:
+        choices = {one.task_id: one for one in label_queues(session, actor=visit.actor, project_id=visit.project_id)}
+    if hand.queue is not None:  # closed, paused or no longer this person's
+        hand.queue = choices.get(hand.queue.task_id)
+    if not choices:
+        return
+    names = {0: "Everything that waits", **{key: f"{one.name} ({one.waiting_text} left)" for key, one in choices.items()}}
+    key = f"review-queue-{visit.project_id}"
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = 0
+    st.session_state[key] = hand.queue.task_id if hand.queue else 0
+    st.selectbox(
+        "Queue",
+        list(names),
+        format_func=names.__getitem__,
+        key=key,
+        on_change=desk.change_queue,
+        args=(visit, hand, choices, key),
+        width=420,
+    )
+    if hand.queue and hand.queue.guidelines:
+        with st.expander("Guidelines", icon=":material/menu_book:"):
+            show_guidelines(hand.queue.guidelines)
+
+
 def show_counts(visit: Visit, hand: desk.Hand) -> None:
     """How much waits and what was done, and the choice of what to work on."""
     with visit.reading() as session:
@@ -48,14 +78,17 @@ def show_counts(visit: Visit, hand: desk.Hand) -> None:
         if counts.flagged:
             st.badge(f"{counts.flagged:,} of them flagged", icon=":material/flag:", color="orange")
         st.badge(f"{counts.yours_today:,} decided by you today", icon=":material/done_all:", color="green")
-        st.toggle(
-            "Repeated records only", key="review_duplicates", on_change=desk.narrow, args=(visit, hand, "review_duplicates")
-        )
+        if hand.queue is None:
+            st.toggle(
+                "Repeated records only", key="review_duplicates", on_change=desk.narrow, args=(visit, hand, "review_duplicates")
+            )
 
 
 def show_nothing_left(visit: Visit, hand: desk.Hand) -> None:
     """What to do when nothing waits."""
-    if hand.only is not None:
+    if hand.queue is not None:
+        st.success("Nothing is left for you in this task. Choose another queue above.", icon=":material/done_all:")
+    elif hand.only is not None:
         st.info("No repeated record waits. Switch the filter off to go on with the others.", icon=":material/content_copy:")
     else:
         st.success("Nothing is left for you to review. Well done!", icon=":material/done_all:")
@@ -101,7 +134,7 @@ def show_beside_other(visit: Visit, detail: RecordDetail) -> None:
 def keep_alive(visit: Visit, hand: desk.Hand) -> None:
     """Hold on to the record while the page is open."""
 
-    @st.fragment(run_every=max(5, visit.settings.lease_seconds // 3))
+    @st.fragment(run_every=max(5, hand.seconds(visit) // 3))
     def heartbeat() -> None:
         if not desk.beat(visit, hand):
             st.warning(

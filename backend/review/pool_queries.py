@@ -64,10 +64,7 @@ def contestants(session: Session, *, actor: Actor, project_id: int, evaluation_i
     counts.pop(REFERENCE, None)
     names = names_of(session, project_id)
     current = session.get_one(Project, project_id).current_version_id
-    found = [
-        Contestant(key, names.get(key, key.removeprefix(_MODEL)), count, key == f"{_VERSION}{current}")
-        for key, count in counts.items()
-    ]
+    found = [Contestant(key, name_of(names, key), count, key == f"{_VERSION}{current}") for key, count in counts.items()]
     found.sort(key=lambda one: (one.key not in names, -int(one.key.removeprefix(_VERSION)) if one.key in names else one.name))
     referenced = select(func.count(func.distinct(Response.record_id))).where(*conditions, col(Response.reference) != "")
     return [*found, Contestant(REFERENCE, REFERENCE_NAME, session.exec(referenced).one())] if found else []
@@ -91,6 +88,11 @@ def names_of(session: Session, project_id: int) -> dict[str, str]:
     query = select(ModelVersion.id, ModelVersion.number, ModelVersion.name).where(ModelVersion.project_id == project_id)
     versions = {f"{_VERSION}{key}": f"{number} · {name}" for key, number, name in session.exec(query)}
     return {**versions, REFERENCE: REFERENCE_NAME}
+
+
+def name_of(names: Mapping[str, str], contestant: str) -> str:
+    """What leads call a contestant; `names` are `names_of` the project."""
+    return names.get(contestant, contestant.removeprefix(_MODEL))
 
 
 def key_of(version_id: int | None, model: str | None) -> str:

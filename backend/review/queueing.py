@@ -1,8 +1,11 @@
-"""The standing review queue of a project: a label task that hands each waiting record to one person at a time.
+"""Queues of records to review: the project's standing one, and the tasks that a lead made of chosen records.
+
+The standing queue is a label task that hands each waiting record to one person at a time.
 
 Records that wait (pending or flagged) become items in batches, when somebody asks for the next one and there is none; a
 record that waits again, after feedback or a withdrawn approval, becomes a new item. A record that was decided elsewhere
-meanwhile is closed when its turn comes, and never shown.
+meanwhile is closed when its turn comes, and never shown. A task of chosen records shows them whatever their status, but
+not those that somebody has ruled on since they were chosen.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from backend.review.leases import Lease
 from backend.review.rulings import account_of
 from backend.store.accounts import Account
 from backend.store.base import now
-from backend.store.records import Project, Record
+from backend.store.records import Approval, Project, Record
 from backend.store.work import Item, Slot, Task
 from backend.vocabulary import Action, ItemStatus, RecordStatus, TaskKind
 
@@ -32,14 +35,24 @@ BATCH = 100
 
 
 def next_item(
-    *, session: Session, actor: Actor, project_id: int, seconds: int, only: RecordFilter | None = None
+    *,
+    session: Session,
+    actor: Actor,
+    project_id: int,
+    seconds: int,
+    only: RecordFilter | None = None,
+    task_id: int | None = None,
 ) -> Lease | None:
     """The lease on the record that this person should look at now (the one held already first), or None: all done.
 
-    With `only`, the next waiting record that fits the filter.
+    From the standing queue, or with `task_id` from that task. With `only`, the standing queue's next that fits the filter.
     """
     check(actor, Action.REVIEW, project_id)
     account_id = account_of(actor)
+    if task_id is not None:
+        lease = _next_chosen(session, _label_task(session, project_id, task_id), account_id, seconds)
+        session.commit()
+        return lease
     task = queue_task(session, project_id)
     if only is not None:
         lease = _next_fitting(session, task, account_id, seconds, only)
@@ -136,6 +149,25 @@ def _next_of_all(session: Session, task: Task, account_id: int, seconds: int) ->
             return lease
         else:
             _pass_over(session, lease)
+
+
+def _next_chosen(session: Session, task: Task, account_id: int, seconds: int) -> Lease | None:
+    while lease := leases.claim(session, task_id=task.id or 0, account_id=account_id, seconds=seconds):
+        item = session.get_one(Item, lease.item_id)
+        ruled_on_since = select(Approval.id).where(
+            Approval.record_id == item.record_id, Approval.created_at > item.created_at, col(Approval.withdrawn_at).is_(None)
+        )
+        if session.exec(ruled_on_since.limit(1)).first() is None:
+            return lease
+        _pass_over(session, lease)
+    return None
+
+
+def _label_task(session: Session, project_id: int, task_id: int) -> Task:
+    task = session.get(Task, task_id)
+    if task is None or task.project_id != project_id or task.kind is not TaskKind.LABEL:
+        raise NotFound("There is no such task to review records in this project.")
+    return task
 
 
 def _next_fitting(session: Session, task: Task, account_id: int, seconds: int, only: RecordFilter) -> Lease | None:

@@ -170,12 +170,16 @@ def change_options(
     options: TaskOptions,
     lease_seconds: int | None = None,
 ) -> Task:
-    """Change who takes part, what is mixed in, the order and the lease time. How the items were chosen stays as it is."""
+    """Change who takes part, what is mixed in, the order and the lease time.
+
+    How the items were chosen, and who is paused, stays as it is.
+    """
     check(actor, Action.CREATE_TASK, project_id)
     task = load_task(session, project_id, task_id)
     _refuse_closed(task)
     before = TaskOptions.from_json(task.options)
-    wanted = replace(options, drawn=before.drawn, identical=before.identical, source=before.source)
+    kept = {"drawn": before.drawn, "identical": before.identical, "source": before.source, "excluded": before.excluded}
+    wanted = replace(options, **kept)
     task.lease_seconds = lease_seconds or task.lease_seconds
     _check_work(session, task, wanted)
     task.options = wanted.to_json()

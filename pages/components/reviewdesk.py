@@ -8,7 +8,7 @@ stay with the record and the revision they were begun on, also when the lease or
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +26,7 @@ from backend.review.filters import RecordFilter
 from backend.review.leases import Lease
 from backend.review.queries import FindingCard, RecordDetail
 from backend.review.reviewing import Act, Done
+from backend.review.task_queries import QueueChoice
 from backend.vocabulary import PERSONAL_FINDINGS
 from pages.components.notices import tell, unknown
 from pages.components.visit import Visit
@@ -67,8 +68,14 @@ class Hand:
     done: list[Done] = field(default_factory=list)
     collision: Collision | None = None
     only: RecordFilter | None = None
+    queue: QueueChoice | None = None
+    """The task that is worked on; None: the standing queue."""
     last_press: tuple[str, float] = ("", 0.0)
     drawn: float = 0.0
+
+    def seconds(self, visit: Visit) -> int:
+        """How long a record is held without a sign of life."""
+        return self.queue.lease_seconds if self.queue else visit.settings.lease_seconds
 
     def is_repeat(self, press: str) -> bool:
         """Whether this press is the keyboard repeating."""
@@ -121,8 +128,9 @@ def fill(visit: Visit, hand: Hand) -> Lease | None:
                 session=session,
                 actor=visit.actor,
                 project_id=visit.project_id,
-                seconds=visit.settings.lease_seconds,
+                seconds=hand.seconds(visit),
                 only=hand.only,
+                task_id=hand.queue.task_id if hand.queue else None,
             )
     return hand.lease
 
@@ -156,6 +164,13 @@ def narrow(visit: Visit, hand: Hand, key: str) -> None:
         put_down(visit, hand)
 
 
+def change_queue(visit: Visit, hand: Hand, choices: Mapping[int, QueueChoice], key: str) -> None:
+    """Callback: work on another queue."""
+    hand.queue, hand.only = choices.get(st.session_state[key]), None
+    with _outcome(hand):
+        put_down(visit, hand)
+
+
 def beat(visit: Visit, hand: Hand) -> bool:
     """Hold on to the record in hand; False where it was lost."""
     if hand.lease is None:
@@ -167,7 +182,7 @@ def beat(visit: Visit, hand: Hand) -> bool:
                 actor=visit.actor,
                 project_id=visit.project_id,
                 lease=hand.lease,
-                seconds=visit.settings.lease_seconds,
+                seconds=hand.seconds(visit),
             )
     except (LeaseLost, AlreadyDone):
         return False
