@@ -97,9 +97,9 @@ def _read_train_config(path: str) -> TrainConfig:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from trainer import plan
+    from trainer import preflight
 
-    return _print(plan.describe(_read_train_config(options.config)))
+    return _print(preflight.describe(_read_train_config(options.config)))
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 BEST = "best"
@@ -98,6 +99,25 @@ def restore(folder: Path, *, model: Any, optimizer: Any) -> Restored | None:
 def save_weights(model: Any, path: Path) -> None:
     """The trainable weights as one safetensors file."""
     save_file({name: weight.detach().cpu().contiguous() for name, weight in trainable(model).items()}, path)
+
+
+def write_reference(path: Path, values: dict[str, torch.Tensor], data_hash: str) -> None:
+    """Keeps what the starting model thought of the answers, with the hash of the rows that they are of."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_file({name: value.contiguous() for name, value in values.items()}, temporary, metadata={"data_hash": data_hash})
+    sync(temporary)
+    os.replace(temporary, path)
+
+
+def read_reference(path: Path, data_hash: str) -> dict[str, torch.Tensor] | None:
+    """What was kept; None where nothing sound was, or for other rows."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("data_hash") != data_hash:
+                return None
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
+    except (OSError, SafetensorError):
+        return None
 
 
 def _put_back(model: Any, path: Path) -> None:

@@ -2,13 +2,17 @@
 
 Standard library only, so that the backend may import it in a process that must never load torch.
 
-Snapshot folder (made by `backend.datasets`, read by the trainer): one JSONL a split and a manifest.
-A line: ``{"id": str, "messages": [{"role": "system"|"user"|"assistant", "content": str}, …],
-"group": str, "weight": float, "metadata": {str: str}}``; the last message is the assistant's reference answer.
+Snapshot folder (made by `backend.datasets`, read by the trainer): one JSONL a split and a manifest. Every line has
+``"id": str, "group": str, "weight": float, "metadata": {str: str}``, and by the snapshot's kind (M = messages, a list of
+``{"role": "system"|"user"|"assistant", "content": str}``):
+  sft          ``"messages": M``; the last message is the assistant's reference answer
+  preferences  ``"prompt": M, "chosen": M, "rejected": M``; the latter two are one assistant message each
+  thumbs       ``"messages": M, "desirable": bool``; the verdict is on the last message, an answer
+  labels       ``"label": str`` and ``"text": str`` or ``"messages": M``
 
 Run folder: the file names below. `metrics.jsonl` has one object a line, with ``event``:
-  train       step, epoch, loss (nats per trained token), learning_rate, grad_norm, tokens_per_second, seconds
-  validation  step, epoch, loss, perplexity, samples ([{prompt, reference, text}, …])
+  train       step, epoch, loss (what the objective minimises), learning_rate, grad_norm, tokens_per_second, seconds
+  validation  step, epoch, loss, the objective's own figures (`OBJECTIVES`), samples ([{prompt, reference, text}, …])
   checkpoint  step, path
 `status.json` is replaced atomically: state, step, total_steps, epoch, message, updated (seconds since the epoch).
 
@@ -44,13 +48,18 @@ ERROR = "error.json"
 """``{"kind": "out_of_memory"|"disk_full"|"not_finite"|"bad_data"|"bad_config"|"bad_model"|"crash", "message": str}``."""
 CHECKPOINTS = "checkpoints"
 ADAPTER = "adapter"
-"""The final LoRA weights (PEFT's format), present when the run finished and `adapter` is "lora"."""
+"""The final LoRA weights (PEFT's format), present when the run finished and `adapter` is one of `LORA_KINDS`."""
 BASE = "base.json"
 """Beside an adapter's weights: ``{"fingerprint": str}`` of the base weights that it was trained on."""
+LABELS = "labels.json"
+"""Beside a classifier's weights: its classes' names in the order of its outputs."""
 MODEL = "model"
-"""The final full weights, present when the run finished and `adapter` is "full"."""
+"""The final full weights, present when the run finished and `adapter` is not one of `LORA_KINDS`."""
+REFERENCE = "reference.safetensors"
+"""Log-probabilities of the answers under the model as it was before the first step, computed once (DPO, KTO)."""
 RESULT = "result.json"
-"""Written last: best step, best validation loss, steps, tokens, seconds, tokens_per_second, peak_memory_bytes, device."""
+"""Written last: objective, best_step and its figures (``validation``), figures on the test rows (``test``, with a
+classifier's confusion matrix), best_validation_loss, steps, tokens, seconds, tokens_per_second, peak_memory_bytes, device."""
 
 # Evaluation folder
 REPORT = "report.json"
@@ -62,6 +71,65 @@ sentence_bleu, seconds. `prompt` is the last message before the answer; the whol
 # Models folder that the engine serves: one folder a model version, holding this file
 SERVED = "served.json"
 """``{"base_model": str, "revision": str|None, "adapter": path|None}``; the folder's name is the model's name in the API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What can be learned: the kind of rows that it takes, a sentence for people, and the figures that it is watched by."""
+
+    rows: str
+    help: str
+    metrics: tuple[str, ...]
+    chats: bool = True
+    """Whether the result is a chat model, which can be served, evaluated and promoted."""
+
+
+OBJECTIVES = {
+    "sft": Objective("sft", "imitates the approved answers", ("perplexity", "token_accuracy")),
+    "seq2seq": Objective(
+        "sft",
+        "teaches a model of the T5 family, which reads the question whole and then writes, the approved answers",
+        ("perplexity", "token_accuracy"),
+        chats=False,
+    ),
+    "dpo": Objective(
+        "preferences",
+        "makes the preferred answers likelier than the others, without straying far from the starting model",
+        ("preference_accuracy", "margin", "reward_chosen", "reward_rejected"),
+    ),
+    "orpo": Objective(
+        "preferences",
+        "imitates the preferred answers and moves away from the others in one go, with no starting model to compare with",
+        ("preference_accuracy", "log_odds"),
+    ),
+    "kto": Objective(
+        "thumbs",
+        "makes answers with a thumb up likelier and those with a thumb down less likely; the two need not be pairs",
+        ("margin", "kl", "reward_desirable", "reward_undesirable"),
+    ),
+    "reward": Objective(
+        "preferences",
+        "learns to score answers as people judge them; the result scores, it does not chat",
+        ("preference_accuracy", "margin"),
+        chats=False,
+    ),
+    "classification": Objective(
+        "labels",
+        "learns to sort texts into classes, such as intents; the result sorts, it does not chat",
+        ("accuracy", "macro_f1"),
+        chats=False,
+    ),
+}
+"""Objectives by name."""
+
+ROW_KINDS = tuple(dict.fromkeys(objective.rows for objective in OBJECTIVES.values()))
+"""Kinds of snapshots."""
+
+LOWER_IS_BETTER = frozenset({"loss", "perplexity", "kl"})
+"""Figures that improve downwards; all others improve upwards."""
+
+LORA_KINDS = ("lora", "rslora", "dora", "qlora")
+"""Adapters that leave the base weights as they are."""
 
 
 class Exit(enum.IntEnum):
@@ -118,16 +186,33 @@ class TrainConfig:
     initial_adapter: str | None = _describe(
         "Start from this earlier LoRA adapter folder instead of fresh weights.", default=None
     )
-    objective: str = _describe("What is learned: 'sft' imitates the approved answers.", default="sft", choices=("sft",))
-    adapter: str = _describe(
-        "'lora' trains small added matrices; 'full' trains every weight.", default="lora", choices=("lora", "full")
+    objective: str = _describe(
+        "What is learned. " + " ".join(f"'{name}' {objective.help}." for name, objective in OBJECTIVES.items()),
+        default="sft",
+        choices=tuple(OBJECTIVES),
     )
+    adapter: str = _describe(
+        "'lora' trains small added matrices, 'rslora' scales them so that large ranks learn well, 'dora' also trains each "
+        "weight's length, 'qlora' keeps the base in 4 bits; 'full' trains every weight, 'last_layers' the last few layers.",
+        default="lora",
+        choices=(*LORA_KINDS, "full", "last_layers"),
+    )
+    last_layers: int = _describe("Layers that the adapter 'last_layers' trains.", default=2, minimum=1)
     lora_rank: int = _describe("Size of the LoRA matrices: more learns more and needs more memory.", default=16, minimum=1)
     lora_alpha: int = _describe("Strength of the LoRA update; twice the rank is usual.", default=32, minimum=1)
     lora_dropout: float = _describe("Share of LoRA inputs dropped while training, against overfitting.", default=0.0)
     lora_targets: str = _describe(
         "Which layers get LoRA: 'all-linear', or module names with commas (q_proj,v_proj).", default="all-linear"
     )
+    beta: float = _describe(
+        "DPO and KTO: how strongly the model is held to where it started; ORPO: the weight of the comparison.", default=0.1
+    )
+    desirable_weight: float = _describe("KTO: what a thumb up counts; raise it where they are rare.", default=1.0)
+    undesirable_weight: float = _describe("KTO: what a thumb down counts; raise it where they are rare.", default=1.0)
+    label_smoothing: float = _describe(
+        "Share of doubt in every label (SFT, DPO, classification): 0.1 helps where some labels are wrong.", default=0.0
+    )
+    neftune_alpha: float = _describe("Noise on the word vectors while training, against overfitting; 5 is usual.", default=0.0)
     learning_rate: float = _describe("Step size. LoRA takes more (1e-4 to 3e-3) than full training (1e-5).", default=3e-3)
     schedule: str = _describe(
         "How the learning rate falls after the warm-up.", default="cosine", choices=("cosine", "linear", "constant")
@@ -139,9 +224,20 @@ class TrainConfig:
     accumulation: int = _describe("Passes whose gradients are added up before one step.", default=1, minimum=1)
     epochs: int = _describe("Times that every conversation is seen.", default=15, minimum=1)
     max_length: int = _describe("Longest conversation in tokens; longer ones lose their oldest turns.", default=256, minimum=16)
+    order: str = _describe(
+        "Curriculum: 'shuffled', or the first pass from short to long, or by the rows' metadata 'difficulty' (a number) from "
+        "low to high; later passes are shuffled.",
+        default="shuffled",
+        choices=("shuffled", "length", "difficulty"),
+    )
     evaluations_per_epoch: int = _describe("Validations in one pass over the data.", default=1, minimum=1)
     early_stopping: int = _describe(
         "Stop after this many validations without improvement; 0 never stops early.", default=0, minimum=0
+    )
+    best_metric: str = _describe(
+        "The figure on the validation rows that decides which weights are kept and when to stop early.",
+        default="loss",
+        choices=("loss", *dict.fromkeys(name for objective in OBJECTIVES.values() for name in objective.metrics)),
     )
     checkpoint_every: int = _describe("Steps between checkpoints that a stopped run resumes from.", default=50, minimum=1)
     keep_checkpoints: int = _describe("Checkpoints kept; the oldest go first.", default=2, minimum=1)
@@ -167,10 +263,24 @@ class TrainConfig:
             raise ConfigError("warmup_share must be at least 0 and below 1.")
         if self.weight_decay < 0 or self.max_grad_norm < 0:
             raise ConfigError("weight_decay and max_grad_norm must not be negative.")
-        if self.adapter == "full" and self.initial_adapter is not None:
-            raise ConfigError("initial_adapter needs adapter='lora'.")
+        if not 0 <= self.label_smoothing < 0.5:
+            raise ConfigError("label_smoothing must be at least 0 and below 0.5.")
+        if min(self.desirable_weight, self.undesirable_weight, self.neftune_alpha) < 0 or not self.beta > 0:
+            raise ConfigError("beta must be above 0; the KTO weights and neftune_alpha must not be negative.")
+        if self.best_metric not in ("loss", *OBJECTIVES[self.objective].metrics):
+            known = ", ".join(("loss", *OBJECTIVES[self.objective].metrics))
+            raise ConfigError(
+                f"best_metric must be one of {known} for the objective {self.objective}; it is {self.best_metric!r}."
+            )
+        if self.initial_adapter is not None and not self.uses_lora:
+            raise ConfigError("initial_adapter needs adapter='lora' or another of its kind.")
         if self.precision == "bf16" and self.device == "cpu":
             raise ConfigError("precision 'bf16' is for a GPU; on a CPU use 'fp32' or 'auto'.")
+
+    @property
+    def uses_lora(self) -> bool:
+        """Whether small added matrices are trained and the base weights stay as they are."""
+        return self.adapter in LORA_KINDS
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict; `from_json` of it gives an equal config."""

@@ -1,4 +1,4 @@
-"""Reads a snapshot folder and turns conversations into tokens, with the assistant's answers marked as what is trained.
+"""Turns conversations into tokens, with the assistant's answers marked as what is trained, and rows into batches.
 
 Answer spans are found by rendering the chat template on growing prefixes, so any Hugging Face fast tokenizer with a chat
 template works, generation markers or not. A tokenizer without a template gets `DEFAULT_TEMPLATE`. Where a template rewrites
@@ -10,12 +10,12 @@ not become one; the order of batches depends on nothing but seed, epoch and the 
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
+
+from trainer.rows import Message, Row
 
 DEFAULT_TEMPLATE = (
     "{% for message in messages %}{{ '### ' + message['role'] + '\n' + message['content'] }}"
@@ -24,39 +24,12 @@ DEFAULT_TEMPLATE = (
 )
 """Used where the tokenizer brings no chat template: a heading a turn, and the end-of-text token after an answer."""
 
-ROLES = ("system", "user", "assistant")
 _WINDOW = 16
 """Batches that are formed from one sorted window: larger pads less, smaller mixes more."""
-
-Message = dict[str, str]
-
-
-class BadData(ValueError):
-    """A snapshot that cannot be trained on; the message names the file and line and says what is wrong."""
 
 
 class BadTemplate(ValueError):
     """A tokenizer whose chat template cannot be trained with; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One conversation of a split; the last message is the reference answer."""
-
-    id: str
-    messages: tuple[Message, ...]
-    weight: float
-    metadata: dict[str, str]
-
-    @property
-    def prompt(self) -> list[Message]:
-        """The conversation without its reference answer."""
-        return list(self.messages[:-1])
-
-    @property
-    def reference(self) -> str:
-        """The reference answer."""
-        return self.messages[-1]["content"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,51 +47,24 @@ class Example:
         """How many tokens carry loss. The first token of a text is predicted from nothing and never counts."""
         return sum(self.trained[1:])
 
+    @property
+    def length(self) -> int:
+        """Tokens of the whole text, which batches of like length go by."""
+        return len(self.tokens)
 
-def read_split(folder: Path, split: str) -> list[Row]:
-    """The rows of one split, in file order. Raises BadData with file and line for the first bad one."""
-    path = folder / f"{split}.jsonl"
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError as error:
-        raise BadData(f"{path} is missing: a snapshot folder has train.jsonl, validation.jsonl and test.jsonl.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadData(f"{path} cannot be read as UTF-8 text: {error}") from error
-    return [_row(line, f"{path.name} line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    @property
+    def token_count(self) -> int:
+        """Tokens that the model reads for it."""
+        return len(self.tokens)
 
-
-def _row(line: str, place: str) -> Row:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadData(f"{place}: not JSON ({error}).") from error
-    if not isinstance(value, dict) or not isinstance(value.get("messages"), list):
-        raise BadData(f"{place}: needs an object with a list of messages.")
-    messages = tuple(_message(message, place) for message in value["messages"])
-    roles = [message["role"] for message in messages]
-    if not roles or roles[-1] != "assistant":
-        raise BadData(f"{place}: the last message must be the assistant's answer.")
-    if "user" not in roles:
-        raise BadData(f"{place}: there is no user message to answer.")
-    weight = value.get("weight", 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
-        raise BadData(f"{place}: weight must be a number of 0 or more; it is {weight!r}.")
-    metadata = value.get("metadata") or {}
-    if not isinstance(metadata, dict):
-        raise BadData(f"{place}: metadata must be an object.")
-    return Row(str(value.get("id", place)), messages, float(weight), {str(key): str(text) for key, text in metadata.items()})
-
-
-def _message(message: Any, place: str) -> Message:
-    if not isinstance(message, dict) or message.get("role") not in ROLES or not isinstance(message.get("content"), str):
-        raise BadData(f"{place}: a message needs a role ({', '.join(ROLES)}) and a text as content.")
-    if message["role"] == "assistant" and not message["content"].strip():
-        raise BadData(f"{place}: an assistant message is empty.")
-    try:
-        message["content"].encode()
-    except UnicodeEncodeError as error:
-        raise BadData(f"{place}: the text holds half a surrogate pair, which no tokenizer can read.") from error
-    return {"role": message["role"], "content": message["content"]}
+    def last_answer(self) -> Example:
+        """The same text with nothing but its last answer trained, at weight 1."""
+        end = max((index + 1 for index, trained in enumerate(self.trained) if trained), default=0)
+        start = end
+        while start > 0 and self.trained[start - 1]:
+            start -= 1
+        trained = tuple(start <= index < end for index in range(len(self.tokens)))
+        return replace(self, trained=trained, weight=1.0)
 
 
 class ChatFormat:
@@ -178,6 +124,20 @@ class ChatFormat:
                 return None
             messages, dropped = shorter, dropped + 1
 
+    def encode_answers(self, row: Row, answers: Sequence[str], *, max_length: int) -> tuple[Example, ...] | None:
+        """One example an answer, after the same prompt, with only that answer trained. Oldest turns go first where the longest
+        is too long; None where even the last exchange is."""
+        prompt, dropped = self._safe(row.prompt), 0
+        said = [{"role": "assistant", "content": self.defuse(answer)} for answer in answers]
+        while True:
+            made = tuple(self._encode_whole(row, [*prompt, answer], dropped).last_answer() for answer in said)
+            if max(len(example.tokens) for example in made) <= max_length:
+                return made
+            shorter = drop_oldest_turn([*prompt, said[0]])
+            if shorter is None:
+                return None
+            prompt, dropped = shorter[:-1], dropped + 1
+
     def _encode_whole(self, row: Row, messages: list[Message], dropped: int) -> Example:
         text, spans = self._spans(messages)
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
@@ -212,6 +172,13 @@ class ChatFormat:
             raise BadTemplate("The last answer cannot be found in what the chat template writes.")
         return text, spans
 
+    def render(self, messages: Sequence[Message]) -> str:
+        """The conversation as the chat template writes it."""
+        try:
+            return self._render(self._safe(messages))
+        except Exception as error:  # a template is a program of the model's author and may raise anything
+            raise self._template_error(error) from error
+
     def encode_prompt(self, messages: Sequence[Message], *, max_length: int) -> tuple[int, ...]:
         """The tokens that an answer is generated after; oldest turns go first when it is too long, then leading tokens."""
         kept = self._safe(messages)
@@ -229,6 +196,31 @@ class ChatFormat:
     def decode(self, tokens: Sequence[int]) -> str:
         """Generated tokens as text, without chat tokens."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
+
+
+class TextFormat:
+    """How a tokenizer reads a text that is to be judged: by its chat template, or plain where it has none (encoders)."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self._chat = ChatFormat(tokenizer) if tokenizer.chat_template else None
+
+    def encode(self, messages: Sequence[Message], *, max_length: int, cut: bool) -> tuple[int, ...] | None:
+        """The tokens, without the oldest turns where they are too many; what is too long still is cut at its end, or None."""
+        kept = list(messages)
+        while True:
+            tokens = self._tokens(kept)
+            if len(tokens) <= max_length:
+                return tokens
+            shorter = drop_oldest_turn(kept)
+            if shorter is None:
+                return self._tokens(kept, max_length) if cut else None
+            kept = shorter
+
+    def _tokens(self, messages: Sequence[Message], max_length: int | None = None) -> tuple[int, ...]:
+        text = self._chat.render(messages) if self._chat else "\n".join(message["content"] for message in messages)
+        limit = {"truncation": True, "max_length": max_length} if max_length else {}
+        return tuple(self.tokenizer(text, add_special_tokens=self._chat is None, **limit)["input_ids"])
 
 
 def drop_oldest_turn(messages: Sequence[Message]) -> list[Message] | None:
@@ -254,3 +246,8 @@ def batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -
 
 def _slices(items: list[int], size: int) -> Iterator[list[int]]:
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def in_order(keys: Sequence[float], *, batch_size: int) -> list[list[int]]:
+    """Row numbers in batches from the lowest key to the highest; equal ones stay in their order."""
+    return list(_slices(sorted(range(len(keys)), key=lambda index: keys[index]), batch_size))

@@ -14,8 +14,8 @@ import torch
 from transformers import DynamicCache
 
 from trainer.contract import Decoding
-from trainer.data import Message
 from trainer.model import Loaded
+from trainer.rows import Message
 
 _BATCH = 32
 

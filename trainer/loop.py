@@ -1,36 +1,36 @@
 """The one training loop: batches, accumulation, validation, checkpoints, stopping and going on.
 
 Promised: a run that was killed and resumed on a CPU in fp32 has bit for bit the losses of one that never was; a stopped or
-failed run keeps a checkpoint whose weights are finite; the finished run's weights are the best ones by validation loss.
+failed run keeps a checkpoint whose weights are finite; the finished run's weights are the best ones by the named figure.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 import resource
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from trainer import checkpoint, contract, data
-from trainer.contract import Decoding, TrainConfig
-from trainer.data import BadData, Example, Row
+from trainer.chatters import Dpo, Imitation, Kto, Orpo
+from trainer.contract import OBJECTIVES, TrainConfig
 from trainer.folder import RunFolder, StopRequest, write_json
-from trainer.generate import generate
-from trainer.model import Loaded, choose_dtype, fold_lora, load_for_training, name_base
-from trainer.objectives import Batch, TrainedLogits, batch_loss, collate
+from trainer.learner import Learner, Lot
+from trainer.lessons import Lesson, class_names
+from trainer.model import choose_dtype, fold_lora, load_for_training, name_base
+from trainer.plan import Plan, batches, learning_rate, make_plan
+from trainer.readers import Classifier, Reward, Translator
+from trainer.rows import BadData, read_rows
 
 log = logging.getLogger("trainer")
 
 _SAMPLES = 3
-_SAMPLE_DECODING = Decoding(max_new_tokens=48)
 
 
 class Stopped(Exception):
@@ -46,8 +46,10 @@ class Position:
     """Where a run stands. Saved with every checkpoint; together with the seed it decides which batch comes next."""
 
     step: int = 0
+    best_value: float | None = None
     best_loss: float | None = None
     best_step: int | None = None
+    best_figures: dict[str, Any] = field(default_factory=dict)
     worse: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -56,61 +58,25 @@ class Position:
     base: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The rows of a run as tokens, and how many steps they make."""
-
-    train: list[Example]
-    validation: list[Example]
-    validation_rows: list[Row]
-    steps_per_epoch: int
-    total_steps: int
-    too_long: int
-    shortened: int
-    data_hash: str
-    evaluate_at: frozenset[int] = field(default_factory=frozenset)
+LEARNERS: dict[str, Callable[[TrainConfig, Any], Learner]] = {
+    "sft": Imitation,
+    "seq2seq": Translator,
+    "dpo": Dpo,
+    "orpo": Orpo,
+    "kto": Kto,
+    "reward": Reward,
+    "classification": Classifier,
+}
 
 
-def make_plan(config: TrainConfig, chat: data.ChatFormat, context: int) -> Plan:
-    """Reads and encodes the snapshot. Raises BadData when nothing is left to train on."""
-    folder, length = Path(config.data), min(config.max_length, context)
-    rows, validation_rows = data.read_split(folder, "train"), data.read_split(folder, "validation")
-    train, too_long = _encode(rows, chat, length)
-    validation, _ = _encode(validation_rows, chat, length)
-    train = [example for example in train if example.weight > 0 and example.trained_count]
-    if not train:
-        reason = f"all {len(rows)} are longer than {length} tokens or have weight 0" if rows else "train.jsonl is empty"
-        raise BadData(f"There is nothing to train on: {reason}.")
-    micro_batches = math.ceil(len(train) / config.batch_size)
-    per_epoch = math.ceil(micro_batches / config.accumulation)
-    evaluations = config.evaluations_per_epoch
-    return Plan(
-        train=train,
-        validation=[example for example in validation if example.trained_count],
-        validation_rows=validation_rows,
-        steps_per_epoch=per_epoch,
-        total_steps=per_epoch * config.epochs,
-        too_long=too_long,
-        shortened=sum(example.dropped_turns > 0 for example in train),
-        data_hash=hashlib.sha256(json.dumps([asdict(example) for example in train]).encode()).hexdigest(),
-        evaluate_at=frozenset(max(1, round(part * per_epoch / evaluations)) for part in range(1, evaluations + 1)),
-    )
-
-
-def _encode(rows: list[Row], chat: data.ChatFormat, length: int) -> tuple[list[Example], int]:
-    encoded = [chat.encode(row, max_length=length) for row in rows]
-    kept = [example for example in encoded if example is not None]
-    return kept, len(encoded) - len(kept)
-
-
-def learning_rate(config: TrainConfig, step: int, total_steps: int) -> float:
-    """The rate of a step (the first is 0): up from near 0 over the warm-up, then along the schedule towards 0."""
-    warmup = max(1, round(config.warmup_share * total_steps))
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(1, total_steps - warmup)
-    falling = {"constant": 1.0, "linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}
-    return config.learning_rate * falling[config.schedule]
+def prepare(config: TrainConfig) -> tuple[Learner, Plan]:
+    """Reads the rows, loads the model and encodes the rows for it. Raises BadData, BadModel."""
+    rows = read_rows(Path(config.data), config.objective)
+    classes = class_names(rows["train"]) if config.objective == "classification" else ()
+    loaded = load_for_training(config, classes)
+    fold_lora(loaded.model)
+    learner = LEARNERS[config.objective](config, loaded)
+    return learner, make_plan(config, rows, learner, loaded.context)
 
 
 def train(config: TrainConfig, out: Path, *, resume: bool = False) -> dict[str, Any]:
@@ -123,8 +89,7 @@ def train(config: TrainConfig, out: Path, *, resume: bool = False) -> dict[str, 
         write_json(out / contract.CONFIG, config.to_json())
         (out / contract.ERROR).unlink(missing_ok=True)
         run.status("running", step=0, total_steps=0, epoch=0.0, message="loading the model")
-        loaded = load_for_training(config)
-        trainer = Trainer(config, loaded, make_plan(config, loaded.format, loaded.context), run, stop)
+        trainer = Trainer(config, *prepare(config), run, stop)
         trainer.begin(resume=resume)
         return trainer.run()
 
@@ -132,16 +97,14 @@ def train(config: TrainConfig, out: Path, *, resume: bool = False) -> dict[str, 
 class Trainer:
     """One run in progress: the model, its optimizer, where it stands and what it has written."""
 
-    def __init__(self, config: TrainConfig, loaded: Loaded, plan: Plan, run: RunFolder, stop: StopRequest) -> None:
-        self.config, self.loaded, self.plan, self._run, self._stop = config, loaded, plan, run, stop
+    def __init__(self, config: TrainConfig, learner: Learner, plan: Plan, run: RunFolder, stop: StopRequest) -> None:
+        self.config, self.learner, self.plan, self._run, self._stop = config, learner, plan, run, stop
+        self.loaded = loaded = learner.loaded
         self._weights = list(checkpoint.trainable(loaded.model).values())
         self.optimizer = torch.optim.AdamW(self._weights, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
         # Full training keeps fp32 weights and computes in bf16 where the device has it; LoRA's base is in bf16 itself.
         dtype = choose_dtype(config.precision, loaded.device)
         self._autocast = torch.autocast(loaded.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
-        fold_lora(loaded.model)
-        self._logits_of = TrainedLogits(loaded.model)
-        self._lengths = [len(example.tokens) for example in plan.train]
         self.position = Position(data_hash=plan.data_hash, base=loaded.fingerprint)
         self._updating = False
         self._marked = time.monotonic()
@@ -166,6 +129,38 @@ class Trainer:
         if self.plan.too_long or self.plan.shortened:
             log.info("%d rows left out as too long, %d shortened", self.plan.too_long, self.plan.shortened)
         self._status("running")
+        if self.learner.compares:
+            found = self._with_reference()
+            self.plan = replace(self.plan, train=found["train"], validation=found["validation"], test=found["test"])
+
+    def _with_reference(self) -> dict[str, list[Lesson]]:
+        """The lessons of every split with what the starting model thinks of them: read back, or worked out and kept."""
+        path, lessons = self._run.path / contract.REFERENCE, {name: getattr(self.plan, name) for name in contract.SPLITS}
+        kept = checkpoint.read_reference(path, self.plan.data_hash)
+        if kept is None or any(len(kept[name]) != len(lessons[name]) for name in lessons):
+            if self.position.step:
+                raise BadData(f"{contract.REFERENCE} is missing or damaged, so this run cannot go on; start a new run instead.")
+            kept = {name: self._log_probs(found) for name, found in lessons.items()}
+            checkpoint.write_reference(path, kept, self.plan.data_hash)
+        return {
+            name: [replace(lesson, reference=tuple(pair)) for lesson, pair in zip(found, kept[name].tolist(), strict=True)]
+            for name, found in lessons.items()
+        }
+
+    @torch.no_grad()
+    def _log_probs(self, lessons: Sequence[Lesson]) -> torch.Tensor:
+        self.loaded.model.eval()
+        found = torch.zeros((len(lessons), 2))
+        for places in self._by_length(lessons):
+            if self._stop:
+                self._stop_here()
+            with self._autocast:
+                lot = self.learner.lot([lessons[place] for place in places]).to(self.loaded.device)
+                found[places] = self.learner.log_probs(lot).float().cpu()
+        return found
+
+    def _by_length(self, lessons: Sequence[Lesson]) -> list[list[int]]:
+        return data.in_order([lesson.length for lesson in lessons], batch_size=self.config.batch_size)
 
     def run(self) -> dict[str, Any]:
         """Trains to the end and writes the weights and the result."""
@@ -181,28 +176,26 @@ class Trainer:
     def _train_steps(self) -> None:
         while self.position.step < self.plan.total_steps and not self.position.ended_early:
             epoch, at = divmod(self.position.step, self.plan.steps_per_epoch)
-            order = data.batches(self._lengths, batch_size=self.config.batch_size, seed=self.config.seed, epoch=epoch)
+            order = batches(self.config, self.plan, epoch)
             for window in _windows(order, self.config.accumulation, start=at):
                 if self._stop:
                     self._stop_here()
-                self._one_step([collate([self.plan.train[i] for i in rows], pad_id=self._pad) for rows in window])
+                self._one_step([self.learner.lot([self.plan.train[i] for i in rows]) for rows in window])
                 self._after_step()
                 if self.position.ended_early:
                     break
 
-    @property
-    def _pad(self) -> int:
-        return int(self.loaded.format.tokenizer.pad_token_id or 0)
-
-    def _one_step(self, window: list[Batch]) -> None:
+    def _one_step(self, window: list[Lot]) -> None:
         """Forward and backward over the accumulation window, then one optimizer step."""
         started = time.monotonic()
         rate = learning_rate(self.config, self.position.step, self.plan.total_steps)
-        total_weight = sum(batch.weight for batch in window)
-        loss = torch.zeros((), device=self.loaded.device)
-        for batch in window:
+        lots = [lot.to(self.loaded.device) for lot in window]
+        shares, loss = self._shares(lots), torch.zeros((), device=self.loaded.device)
+        self._look_ahead(lots)
+        for lot in lots:
             with self._autocast:
-                part = batch_loss(self._logits_of, batch, device=self.loaded.device) / total_weight
+                sums, _ = self.learner.losses(lot)
+                part = (sums * shares).sum()
             part.backward()
             loss += part.detach()
         norm = torch.nn.utils.clip_grad_norm_(self._weights, self.config.max_grad_norm or math.inf)
@@ -218,7 +211,17 @@ class Trainer:
         self.optimizer.step()
         self._updating = False
         self.optimizer.zero_grad(set_to_none=True)
-        self._count(sum(batch.token_count for batch in window), time.monotonic() - started, loss_value, norm_value, rate)
+        self._count(sum(lot.token_count for lot in window), time.monotonic() - started, loss_value, norm_value, rate)
+
+    def _shares(self, lots: Sequence[Lot]) -> torch.Tensor:
+        """What each of the losses' sums is multiplied by: one over the total of all lots."""
+        totals = (sum(parts) for parts in zip(*(lot.totals for lot in lots), strict=True))
+        return torch.tensor([1 / total if total else 0.0 for total in totals], device=self.loaded.device)
+
+    @torch.no_grad()
+    def _look_ahead(self, lots: Sequence[Lot]) -> None:
+        with self._autocast:
+            self.learner.look_ahead(lots)
 
     def _count(self, tokens: int, seconds: float, loss: float, norm: float, rate: float) -> None:
         position = self.position
@@ -254,47 +257,52 @@ class Trainer:
     def _validate(self) -> None:
         if not self.plan.validation:
             return
-        loss = self.validation_loss()
-        samples = self._samples()
-        self._run.metric(
-            "validation",
-            step=self.position.step,
-            epoch=round(self._epoch, 4),
-            loss=loss,
-            perplexity=math.exp(min(loss, 700.0)),
-            samples=samples,
-        )
-        log.info("step %d/%d validation loss %.4f", self.position.step, self.plan.total_steps, loss)
-        if self.position.best_loss is None or loss < self.position.best_loss:
-            self.position.best_loss, self.position.best_step, self.position.worse = loss, self.position.step, 0
+        loss, figures = self.measure(self.plan.validation)
+        shown = {name: value for name, value in figures.items() if name in OBJECTIVES[self.config.objective].metrics}
+        where = {"step": self.position.step, "epoch": round(self._epoch, 4)}
+        self._run.metric("validation", **where, loss=loss, **shown, samples=self._samples())
+        told = ", ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **shown}.items())
+        log.info("step %d/%d validation: %s", self.position.step, self.plan.total_steps, told)
+        self._keep_if_best(loss, figures)
+
+    def _keep_if_best(self, loss: float, figures: dict[str, Any]) -> None:
+        position, name = self.position, self.config.best_metric
+        value = loss if name == "loss" else figures[name]
+        best, lower = position.best_value, name in contract.LOWER_IS_BETTER
+        if best is None or (value < best if lower else value > best):
+            position.best_value, position.best_step, position.worse = value, position.step, 0
+            position.best_loss, position.best_figures = loss, figures
             checkpoint.save_best(self._run.checkpoints, model=self.loaded.model)
         else:
-            self.position.worse += 1
-        self.position.ended_early = 0 < self.config.early_stopping <= self.position.worse
+            position.worse += 1
+        position.ended_early = 0 < self.config.early_stopping <= position.worse
 
     @torch.no_grad()
-    def validation_loss(self) -> float:
-        """Nats per trained token over the validation rows, weighted by tokens."""
+    def measure(self, lessons: Sequence[Lesson]) -> tuple[float, dict[str, Any]]:
+        """The loss over lessons, as while training but without dropout, noise and smoothing, and the objective's figures."""
         self.loaded.model.eval()
-        total = weight = 0.0
-        order = sorted(range(len(self.plan.validation)), key=lambda index: len(self.plan.validation[index].tokens))
-        for start in range(0, len(order), self.config.batch_size):
-            chosen = [self.plan.validation[index] for index in order[start : start + self.config.batch_size]]
-            batch = collate(chosen, pad_id=self._pad)
+        lots = [self.learner.lot([lessons[place] for place in places]) for places in self._by_length(lessons)]
+        self._look_ahead([lot.to(self.loaded.device) for lot in lots])
+        sums, tally = torch.zeros(len(lots[0].totals), device=self.loaded.device), dict[str, torch.Tensor]()
+        for lot in lots:
             with self._autocast:
-                total += float(batch_loss(self._logits_of, batch, device=self.loaded.device))
-            weight += batch.weight
+                losses, told = self.learner.losses(lot.to(self.loaded.device))
+            sums += losses
+            tally = {name: tally.get(name, 0) + value for name, value in told.items()}
+        loss = float((sums * self._shares(lots)).sum())
         self.loaded.model.train()
-        return total / weight if weight else math.nan
+        return loss, self.learner.figures(loss, tally)
 
+    @torch.no_grad()
     def _samples(self) -> list[dict[str, str]]:
         rows = self.plan.validation_rows[:_SAMPLES]
         self.loaded.model.eval()
-        answers = generate(self.loaded, [row.prompt for row in rows], _SAMPLE_DECODING)
+        said = self.learner.answers(rows)
         self.loaded.model.train()
         return [
-            {"prompt": row.prompt[-1]["content"], "reference": row.reference, "text": answer.text}
-            for row, answer in zip(rows, answers, strict=True)
+            {"prompt": (row.messages[-1] if row.label else row.prompt[-1])["content"], "reference": row.label or row.reference}
+            | {"text": text}
+            for row, text in zip(rows, said, strict=False)
         ]
 
     def _checkpoint(self) -> None:
@@ -327,10 +335,13 @@ class Trainer:
             self._checkpoint()
         checkpoint.load_best(self._run.checkpoints, model=self.loaded.model)
         self.loaded.model.eval()
-        name = contract.ADAPTER if self.config.adapter == "lora" else contract.MODEL
+        name = contract.ADAPTER if self.config.uses_lora else contract.MODEL
         checkpoint.write_whole(self._run.path / name, self._save_final)
         position = self.position
         result = {
+            "objective": self.config.objective,
+            "validation": position.best_figures,
+            "test": self._test_figures(),
             "best_step": position.best_step or position.step,
             "best_validation_loss": position.best_loss,
             "steps": position.step,
@@ -348,12 +359,19 @@ class Trainer:
         self._status("finished")
         return result
 
+    def _test_figures(self) -> dict[str, Any]:
+        """What the final weights do on the test rows. Answers that are imitated are judged by an evaluation instead."""
+        if self.config.objective == "sft" or not self.plan.test:
+            return {}
+        loss, figures = self.measure(self.plan.test)
+        self.loaded.model.eval()
+        return {"rows": len(self.plan.test), "loss": loss} | figures
+
     def _save_final(self, target: Path) -> None:
         self.loaded.model.save_pretrained(target)
-        if self.config.adapter == "full":
+        name_base(self.loaded, target)
+        if not self.config.uses_lora:
             self.loaded.format.tokenizer.save_pretrained(target)
-        else:
-            name_base(self.loaded, target)
 
 
 def _windows(order: list[list[int]], size: int, *, start: int) -> Iterator[list[list[int]]]:

@@ -7,9 +7,10 @@ with what to do about it. `fold_lora` swaps PEFT's forward pass of small layers 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ import torch
 import transformers
 from peft.tuners.lora import Linear as LoraLinear
 
-from trainer.contract import BASE, EMBEDDED, TrainConfig
-from trainer.data import BadTemplate, ChatFormat
+from trainer.contract import BASE, EMBEDDED, LABELS, OBJECTIVES, TrainConfig
+from trainer.data import BadTemplate, ChatFormat, TextFormat
 
 EMBEDDED_FOLDER = Path(__file__).with_name("touchstone_mini")
+_HEADS = ("score", "classifier")
+"""What models call the head that scores or sorts texts. Its outputs are this run's, so it is new whatever it held."""
 _FOLDED_UP_TO = 1024
 """Layers up to this width train faster with W + BA formed once a pass; wider ones would pay for a whole weight gradient."""
 
@@ -45,7 +48,30 @@ class Loaded:
     @property
     def context(self) -> int:
         """The longest text in tokens that the model can take."""
-        return int(getattr(self.model.config, "max_position_embeddings", 0) or 2048)
+        return context_of(self.model)
+
+
+@dataclass(slots=True)
+class LoadedReader:
+    """A model that does not chat: it scores a text, sorts it into `classes`, or (T5) reads it whole and then writes."""
+
+    model: Any
+    format: TextFormat
+    device: torch.device
+    fingerprint: str = ""
+    classes: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    """Its parts that are new: they are trained whole and saved with an adapter."""
+
+    @property
+    def context(self) -> int:
+        """The longest text in tokens that the model can take."""
+        return context_of(self.model)
+
+
+def context_of(model: Any) -> int:
+    """The longest text in tokens that a model can take."""
+    return int(getattr(model.config, "max_position_embeddings", 0) or 2048)
 
 
 def choose_device(name: str) -> torch.device:
@@ -64,23 +90,95 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def load_base(name: str, revision: str | None, *, device: torch.device, dtype: torch.dtype) -> Loaded:
+def load_base(name: str, revision: str | None, *, device: torch.device, dtype: torch.dtype, four_bits: bool = False) -> Loaded:
     """The base model without adapter, in evaluation mode. Raises BadModel."""
-    source, options = _source(name, revision)
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, trust_remote_code=False, use_safetensors=True, **options
-        )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise BadModel(_explain(name, revision, error)) from error
+    extra = _four_bits(dtype) if four_bits else {}
+    tokenizer, model = _fetch(transformers.AutoModelForCausalLM, name, revision, dtype=dtype, **extra)
     stops = model.generation_config.eos_token_id if model.generation_config else None
     try:
         chat = ChatFormat(tokenizer, stop_ids=stops if isinstance(stops, list) else [] if stops is None else [stops])
     except BadTemplate as error:
         raise BadModel(f"'{name}' cannot be used: {error}") from error
+    if four_bits:
+        _settle_four_bits(model)
+        # What is hashed are whole weights, so an adapter that was trained on 4 bits names none and fits wherever its shapes do.
+        return Loaded(model.eval(), chat, device)
     model.to(device).eval()
     return Loaded(model, chat, device, fingerprint(model))
+
+
+def load_judge(
+    name: str, revision: str | None, classes: tuple[str, ...], *, device: torch.device, dtype: torch.dtype
+) -> LoadedReader:
+    """The base model under a fresh head: one output a class, or a single one, a score, where there are no classes."""
+    tokenizer, (model, found) = _fetch(
+        transformers.AutoModelForSequenceClassification,
+        name,
+        revision,
+        dtype=dtype,
+        num_labels=len(classes) or 1,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    format_ = _text_format(name, tokenizer)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.config.pad_token_id = tokenizer.pad_token_id
+    if classes:
+        model.config.id2label = dict(enumerate(classes))
+        model.config.label2id = {name: number for number, name in enumerate(classes)}
+    model.to(device).eval()
+    fresh = sorted(str(key).rpartition(".")[0] for key in found["missing_keys"])
+    heads = tuple(dict.fromkeys([*fresh, *(head for head in _HEADS if hasattr(model, head))]))
+    return LoadedReader(model, format_, device, fingerprint(model, besides=heads), classes, heads)
+
+
+def load_translator(name: str, revision: str | None, *, device: torch.device, dtype: torch.dtype) -> LoadedReader:
+    """A model of the T5 family. Raises BadModel."""
+    tokenizer, model = _fetch(transformers.AutoModelForSeq2SeqLM, name, revision, dtype=dtype)
+    if tokenizer.eos_token_id is None or model.config.decoder_start_token_id is None:
+        raise BadModel(f"'{name}' cannot be used: it names no end token or no token that its decoder starts with.")
+    format_ = _text_format(name, tokenizer)
+    model.to(device).eval()
+    return LoadedReader(model, format_, device, fingerprint(model))
+
+
+def _text_format(name: str, tokenizer: Any) -> TextFormat:
+    try:
+        return TextFormat(tokenizer)
+    except BadTemplate as error:
+        raise BadModel(f"'{name}' cannot be used: {error}") from error
+
+
+def _fetch(kind: Any, name: str, revision: str | None, **options: Any) -> tuple[Any, Any]:
+    """Tokenizer and model. Raises BadModel."""
+    source, pinned = _source(name, revision)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False, **pinned)
+        model = kind.from_pretrained(source, trust_remote_code=False, use_safetensors=True, **pinned, **options)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise BadModel(_explain(name, revision, error)) from error
+    return tokenizer, model
+
+
+def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise BadModel(
+            "adapter 'qlora' needs the package bitsandbytes, which is not installed here; install it, or use 'lora'."
+        )
+    quantisation = transformers.BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+    return {"quantization_config": quantisation, "device_map": {"": 0 if torch.cuda.is_available() else "cpu"}}
+
+
+def _settle_four_bits(model: Any) -> None:
+    """On CPUs with AVX512-BF16 a pass in evaluation mode would repack the weights so that nothing trains through them."""
+    from bitsandbytes.nn import Linear4bit
+
+    for layer in model.modules():
+        if isinstance(layer, Linear4bit):
+            layer.support_avx512bf16_for_cpu = False
 
 
 def _source(name: str, revision: str | None) -> tuple[str, dict[str, Any]]:
@@ -106,22 +204,27 @@ def _explain(name: str, revision: str | None, error: Exception) -> str:
     )
 
 
-def fingerprint(model: Any) -> str:
-    """A hash of up to 64 numbers of each tensor, in bf16: quick, and the same in any precision."""
+def fingerprint(model: Any, *, besides: tuple[str, ...] = ()) -> str:
+    """A hash of up to 64 numbers of each tensor, in bf16: quick, and the same in any precision. `besides` names new heads."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
+        if name.startswith(besides):
+            continue
         flat = tensor.detach().reshape(-1)
         few = flat[:: max(1, flat.numel() // 64)][:64].to(torch.bfloat16).to("cpu", torch.float32)
         digest.update(f"{name}{tuple(tensor.shape)}".encode() + few.numpy().tobytes())
     return digest.hexdigest()
 
 
-def name_base(loaded: Loaded, adapter: Path) -> None:
-    """Write into an adapter's folder which base weights it was trained on."""
-    (adapter / BASE).write_text(json.dumps({"fingerprint": loaded.fingerprint}), encoding="utf-8")
+def name_base(loaded: Loaded | LoadedReader, folder: Path) -> None:
+    """Write into a folder of weights which base weights they were trained on, and the classes of a classifier."""
+    if loaded.fingerprint:
+        (folder / BASE).write_text(json.dumps({"fingerprint": loaded.fingerprint}), encoding="utf-8")
+    if isinstance(loaded, LoadedReader) and loaded.classes:
+        (folder / LABELS).write_text(json.dumps(loaded.classes, ensure_ascii=False), encoding="utf-8")
 
 
-def check_fits(loaded: Loaded, adapter: str) -> None:
+def check_fits(loaded: Loaded | LoadedReader, adapter: str) -> None:
     """Raise BadModel for an adapter of other base weights, which would load without a word and answer nonsense.
 
     An adapter from elsewhere, which does not name its base weights, passes.
@@ -141,6 +244,10 @@ def check_fits(loaded: Loaded, adapter: str) -> None:
 
 def load_adapter(loaded: Loaded, adapter: str, *, trainable: bool = False) -> Loaded:
     """The base model with LoRA weights from a folder on top. Raises BadModel."""
+    return replace(loaded, model=_put_on(loaded, adapter, trainable=trainable))
+
+
+def _put_on(loaded: Loaded | LoadedReader, adapter: str, *, trainable: bool) -> Any:
     check_fits(loaded, adapter)
     if not (Path(adapter) / "adapter_config.json").is_file():
         raise BadModel(f"{adapter} is not an adapter folder: it has no adapter_config.json.")
@@ -149,37 +256,93 @@ def load_adapter(loaded: Loaded, adapter: str, *, trainable: bool = False) -> Lo
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise BadModel(f"The adapter {adapter} does not fit this base model. ({reason})") from error
-    return Loaded(model if trainable else model.eval(), loaded.format, loaded.device, loaded.fingerprint)
+    return model if trainable else model.eval()
 
 
-def load_for_training(config: TrainConfig) -> Loaded:
+def load_for_training(config: TrainConfig, classes: tuple[str, ...] = ()) -> Loaded | LoadedReader:
     """The model of a training run with its trainable weights in fp32. Sets the thread count and the seed."""
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
-    dtype = choose_dtype(config.precision, device) if config.adapter == "lora" else torch.float32
-    loaded = load_base(config.base_model, config.revision, device=device, dtype=dtype)
+    dtype = choose_dtype(config.precision, device) if config.uses_lora else torch.float32
+    loaded = _load_for(config, classes, device, dtype)
+    heads = loaded.heads if isinstance(loaded, LoadedReader) else ()
+    if not config.uses_lora:
+        _thaw(loaded.model, config, heads)
+    elif config.initial_adapter is not None:
+        loaded = replace(loaded, model=_put_on(loaded, config.initial_adapter, trainable=True))
+    else:
+        loaded = replace(loaded, model=_with_lora(loaded.model, config, heads))
+    for parameter in loaded.model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    if config.neftune_alpha:
+        add_noise(loaded.model, config.neftune_alpha)
+    return loaded
+
+
+def load_chat_for_training(config: TrainConfig) -> Loaded:
+    """`load_for_training` for an objective whose result chats."""
+    loaded = load_for_training(config)
+    assert isinstance(loaded, Loaded)
+    return loaded
+
+
+def _load_for(config: TrainConfig, classes: tuple[str, ...], device: torch.device, dtype: torch.dtype) -> Loaded | LoadedReader:
+    name, revision, four_bits = config.base_model, config.revision, config.adapter == "qlora"
+    if OBJECTIVES[config.objective].chats:
+        return load_base(name, revision, device=device, dtype=dtype, four_bits=four_bits)
+    if four_bits:
+        raise BadModel(f"adapter 'qlora' is for chat models; the objective '{config.objective}' takes 'lora' or 'dora'.")
+    if config.objective == "seq2seq":
+        return load_translator(name, revision, device=device, dtype=dtype)
+    return load_judge(name, revision, classes, device=device, dtype=dtype)
+
+
+def _thaw(model: Any, config: TrainConfig, heads: tuple[str, ...]) -> None:
+    """Make all weights trainable, or those of the last layers and of a head that is new."""
+    model.requires_grad_(config.adapter == "full")
     if config.adapter == "full":
-        loaded.model.requires_grad_(True)
-        return loaded
-    if config.initial_adapter is not None:
-        return load_adapter(loaded, config.initial_adapter, trainable=True)
-    return Loaded(_with_lora(loaded.model, config), loaded.format, device, loaded.fingerprint)
+        return
+    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList)]
+    if not stacks:
+        raise BadModel("adapter 'last_layers' does not fit this model: its layers cannot be told apart. Use 'lora' or 'full'.")
+    longest = max(reversed(stacks), key=len)
+    for part in [*longest[-config.last_layers :], *(model.get_submodule(head) for head in heads)]:
+        part.requires_grad_(True)
 
 
-def _with_lora(model: Any, config: TrainConfig) -> Any:
+_TASKS = {"reward": "SEQ_CLS", "classification": "SEQ_CLS", "seq2seq": "SEQ_2_SEQ_LM"}
+
+
+def _with_lora(model: Any, config: TrainConfig, heads: tuple[str, ...]) -> Any:
     targets: Any = [name.strip() for name in config.lora_targets.split(",") if name.strip()]
     lora = peft.LoraConfig(
         r=config.lora_rank,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
         target_modules="all-linear" if targets == ["all-linear"] else targets,
-        task_type="CAUSAL_LM",
+        use_rslora=config.adapter == "rslora",
+        use_dora=config.adapter == "dora",
+        modules_to_save=list(heads) or None,
+        task_type=_TASKS.get(config.objective, "CAUSAL_LM"),
     )
     try:
         return peft.get_peft_model(model, lora)
     except ValueError as error:
         raise BadModel(f"lora_targets '{config.lora_targets}' does not fit this model: {error}") from error
+
+
+def add_noise(model: Any, alpha: float) -> None:
+    """NEFTune (Jain 2023): while training, uniform noise on the word vectors, the less the longer the text and the vector."""
+
+    def shake(layer: Any, given: Any, vectors: torch.Tensor) -> torch.Tensor:
+        if not layer.training or not torch.is_grad_enabled():
+            return vectors
+        size = alpha / (vectors.shape[1] * vectors.shape[2]) ** 0.5
+        return vectors + torch.empty_like(vectors).uniform_(-size, size)
+
+    model.get_input_embeddings().register_forward_hook(shake)
 
 
 def fold_lora(model: Any) -> int:

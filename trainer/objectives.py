@@ -1,49 +1,65 @@
-"""What is minimised: objectives as pure functions of logits, and the one way to get logits of trained positions only.
+"""What is minimised: objectives as pure functions, and the one way to get logits of trained positions only.
 
-An objective returns a weighted sum in nats, never a mean: the loop divides by the weight of all trained tokens of an
-accumulation window, so that one accumulated step equals one large batch.
+An objective returns weighted sums or a loss a row, never a mean: the loop divides by the weight of everything in an
+accumulation window, so that one accumulated step equals one large batch. A test holds each against TRL's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-
-from trainer.data import Example
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Right-padded tokens, and for every next-token prediction its weight (0 where nothing is trained)."""
-
-    tokens: torch.Tensor
-    weights: torch.Tensor
-    token_count: int
-
-    @property
-    def weight(self) -> float:
-        """The sum of weights that the objective's sum is to be divided by."""
-        return float(self.weights.sum())
+from torch.nn import functional
 
 
-def collate(examples: Sequence[Example], *, pad_id: int) -> Batch:
-    """Examples side by side on the CPU. Padding is on the right, where causal attention never looks back at it."""
-    width = max(len(example.tokens) for example in examples)
-    tokens = torch.full((len(examples), width), pad_id, dtype=torch.long)
-    weights = torch.zeros((len(examples), width))
-    for index, example in enumerate(examples):
-        length = len(example.tokens)
-        tokens[index, :length] = torch.tensor(example.tokens)
-        weights[index, :length] = torch.tensor(example.trained) * example.weight
-    return Batch(tokens, weights[:, 1:].contiguous(), sum(len(example.tokens) for example in examples))
-
-
-def sft(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def sft(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, *, label_smoothing: float = 0.0) -> torch.Tensor:
     """Weighted sum of the negative log-likelihood of `targets`: imitate the approved answers."""
-    return (torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none") * weights).sum()
+    each = functional.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=label_smoothing)
+    return (each * weights).sum()
+
+
+def dpo(ratios: torch.Tensor, *, beta: float, label_smoothing: float = 0.0) -> torch.Tensor:
+    """A loss a pair (Rafailov 2023; with doubt in the labels, conservative DPO).
+
+    `ratios` [pairs, 2] holds, for the chosen and the rejected answer, the log-probability less that of the starting model.
+    """
+    margin = beta * (ratios[:, 0] - ratios[:, 1])
+    return -functional.logsigmoid(margin) * (1 - label_smoothing) - functional.logsigmoid(-margin) * label_smoothing
+
+
+def log_odds(means: torch.Tensor) -> torch.Tensor:
+    """Log of the odds ratio of the chosen to the rejected answer, from mean log-probabilities a token [pairs, 2]."""
+    logits = means - _log1mexp(means)
+    return logits[:, 0] - logits[:, 1]
+
+
+def orpo(means: torch.Tensor, *, beta: float) -> torch.Tensor:
+    """The comparison's part of ORPO, a loss a pair (Hong 2024); the likelihood of the chosen text is added to it."""
+    return -beta * functional.logsigmoid(log_odds(means))
+
+
+def _log1mexp(value: torch.Tensor) -> torch.Tensor:
+    """log(1 - exp(value)) for value < 0 without loss of digits."""
+    value = value.clamp(max=-1e-7)
+    near = value > -0.693
+    one, two = torch.where(near, value, -1.0), torch.where(near, -1.0, value)
+    return torch.where(near, torch.log(-torch.expm1(one)), torch.log1p(-torch.exp(two)))
+
+
+def kto(ratios: torch.Tensor, desirable: torch.Tensor, kl: torch.Tensor, *, beta: float) -> torch.Tensor:
+    """A loss a row (Ethayarajh 2024): `ratios` as in `dpo`, `kl` how far the model has strayed from where it started."""
+    sign = torch.where(desirable, 1.0, -1.0)
+    return 1 - torch.sigmoid(beta * sign * (ratios - kl))
+
+
+def reward(scores: torch.Tensor) -> torch.Tensor:
+    """A loss a pair (Bradley-Terry): `scores` [pairs, 2] of the chosen and the rejected answer."""
+    return -functional.logsigmoid(scores[:, 0] - scores[:, 1])
+
+
+def classification(logits: torch.Tensor, labels: torch.Tensor, *, label_smoothing: float = 0.0) -> torch.Tensor:
+    """A loss a row: the negative log-likelihood of its class."""
+    return functional.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=label_smoothing)
 
 
 class TrainedLogits:
@@ -85,8 +101,12 @@ def _parts(model: Any) -> tuple[Any, Any]:
         return None, None
 
 
-def batch_loss(logits_of: TrainedLogits, batch: Batch, *, device: torch.device) -> torch.Tensor:
-    """The SFT sum of one batch on the device."""
-    tokens, weights = batch.tokens.to(device, non_blocking=True), batch.weights.to(device, non_blocking=True)
-    chosen = weights > 0
-    return sft(logits_of(tokens, chosen), tokens[:, 1:][chosen], weights[chosen])
+def token_log_probs(logits_of: TrainedLogits, tokens: torch.Tensor, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probabilities of the n tokens `tokens[:, 1:][chosen]`, and the row of each."""
+    nll = functional.cross_entropy(logits_of(tokens, chosen).float(), tokens[:, 1:][chosen], reduction="none")
+    return -nll, chosen.nonzero()[:, 0]
+
+
+def sum_by_row(values: torch.Tensor, rows: torch.Tensor, count: int) -> torch.Tensor:
+    """The values of each row added up [count]."""
+    return torch.zeros(count, dtype=values.dtype, device=values.device).index_add(0, rows, values)

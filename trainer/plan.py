@@ -1,42 +1,92 @@
-"""What a run would do, told before it starts: rows, tokens, steps and one conversation with its trained tokens marked."""
+"""The plan of a run: its rows as lessons, the order of its batches, its steps and their learning rates."""
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 
+from trainer import data
 from trainer.contract import TrainConfig
-from trainer.data import ChatFormat, Example
-from trainer.loop import make_plan
-from trainer.model import choose_device, choose_dtype, load_base
+from trainer.learner import Learner
+from trainer.lessons import Lesson
+from trainer.rows import BadData, Row
 
 
-def describe(config: TrainConfig) -> dict[str, Any]:
-    """The plan of a run as a JSON-ready dict. Raises BadData or BadModel as the run itself would."""
-    device = choose_device(config.device)
-    loaded = load_base(config.base_model, config.revision, device=device, dtype=choose_dtype(config.precision, device))
-    plan = make_plan(config, loaded.format, loaded.context)
-    return {
-        "rows": len(plan.train),
-        "validation_rows": len(plan.validation),
-        "tokens": sum(len(example.tokens) for example in plan.train),
-        "trained_tokens": sum(example.trained_count for example in plan.train),
-        "longest": max(len(example.tokens) for example in plan.train),
-        "rows_too_long": plan.too_long,
-        "rows_shortened": plan.shortened,
-        "steps": plan.total_steps,
-        "device": str(device),
-        "stop_token": loaded.format.tokenizer.convert_ids_to_tokens(loaded.format.stop_id),
-        "example": marked(plan.train[0], loaded.format),
-    }
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The rows of a run as lessons, and how many steps they make."""
+
+    train: list[Lesson]
+    validation: list[Lesson]
+    test: list[Lesson]
+    validation_rows: list[Row]
+    steps_per_epoch: int
+    total_steps: int
+    too_long: int
+    shortened: int
+    data_hash: str
+    evaluate_at: frozenset[int] = field(default_factory=frozenset)
+    keys: tuple[float, ...] | None = None
+    """What the first pass is ordered by; None where it is shuffled."""
 
 
-def marked(example: Example, chat: ChatFormat) -> list[dict[str, Any]]:
-    """The conversation as runs of text, each with whether it is trained."""
-    runs: list[dict[str, Any]] = []
-    start = 0
-    for end in range(1, len(example.tokens) + 1):
-        if end == len(example.tokens) or example.trained[end] != example.trained[start]:
-            text = chat.tokenizer.decode(list(example.tokens[start:end]), skip_special_tokens=False)
-            runs.append({"text": str(text), "trained": example.trained[start]})
-            start = end
-    return runs
+def make_plan(config: TrainConfig, rows: dict[str, list[Row]], learner: Learner, context: int) -> Plan:
+    """Encodes the snapshot. Raises BadData when nothing is left to train on."""
+    length = min(config.max_length, context)
+    made = {split: learner.lessons(rows[split], length) for split in rows}
+    fitting = {split: [lesson for lesson in lessons if lesson is not None] for split, lessons in made.items()}
+    train = [lesson for lesson in fitting["train"] if lesson.weight > 0]
+    if not train:
+        reason = f"all {len(rows['train'])} are longer than {length} tokens or have weight 0"
+        raise BadData(f"There is nothing to train on: {reason if rows['train'] else 'train.jsonl is empty'}.")
+    per_epoch = math.ceil(math.ceil(len(train) / config.batch_size) / config.accumulation)
+    evaluations = config.evaluations_per_epoch
+    return Plan(
+        train=train,
+        validation=fitting["validation"],
+        test=fitting["test"],
+        validation_rows=rows["validation"],
+        steps_per_epoch=per_epoch,
+        total_steps=per_epoch * config.epochs,
+        too_long=len(made["train"]) - len(fitting["train"]),
+        shortened=sum(lesson.dropped_turns > 0 for lesson in train),
+        data_hash=hashlib.sha256(json.dumps([asdict(lesson) for lesson in train]).encode()).hexdigest(),  # type: ignore[call-overload]
+        evaluate_at=frozenset(max(1, round(part * per_epoch / evaluations)) for part in range(1, evaluations + 1)),
+        keys=_keys(config, train, rows["train"]),
+    )
+
+
+def _keys(config: TrainConfig, train: Sequence[Lesson], rows: Sequence[Row]) -> tuple[float, ...] | None:
+    if config.order == "shuffled":
+        return None
+    if config.order == "length":
+        return tuple(float(lesson.length) for lesson in train)
+    difficulty = {row.id: row.metadata.get("difficulty", "") for row in rows}
+    try:
+        return tuple(float(difficulty[lesson.id]) for lesson in train)
+    except ValueError as error:
+        raise BadData(
+            "order 'difficulty' needs a number under 'difficulty' in the metadata of every training row. Use another order, or "
+            "add it before freezing."
+        ) from error
+
+
+def batches(config: TrainConfig, plan: Plan, epoch: int) -> list[list[int]]:
+    """The places in `plan.train` that go together in one pass over the data, in their order."""
+    if plan.keys is not None and epoch == 0:
+        return data.in_order(plan.keys, batch_size=config.batch_size)
+    lengths = [lesson.length for lesson in plan.train]
+    return data.batches(lengths, batch_size=config.batch_size, seed=config.seed, epoch=epoch)
+
+
+def learning_rate(config: TrainConfig, step: int, total_steps: int) -> float:
+    """The rate of a step (the first is 0): up from near 0 over the warm-up, then along the schedule towards 0."""
+    warmup = max(1, round(config.warmup_share * total_steps))
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, total_steps - warmup)
+    falling = {"constant": 1.0, "linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}
+    return config.learning_rate * falling[config.schedule]

@@ -22,11 +22,11 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from trainer import contract
 from trainer.contract import EvaluateConfig, ModelSpec
-from trainer.data import BadData, Example, Row, read_split
 from trainer.folder import write_json
 from trainer.generate import generate
 from trainer.model import Loaded, choose_device, choose_dtype, load_adapter, load_base
-from trainer.objectives import TrainedLogits, batch_loss, collate
+from trainer.objectives import TrainedLogits, token_log_probs
+from trainer.rows import BadData, Row, read_split
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,24 +138,14 @@ _ROUGE = RougeScorer(["rougeL"], tokenizer=_Words())
 @torch.inference_mode()
 def row_losses(loaded: Loaded, rows: Sequence[Row]) -> list[RowLoss | None]:
     """The loss of every row's reference answer; None for rows that do not fit the model's context."""
-    logits_of, pad = TrainedLogits(loaded.model), int(loaded.format.tokenizer.pad_token_id or 0)
+    logits_of = TrainedLogits(loaded.model)
     encoded = [loaded.format.encode(row, max_length=loaded.context) for row in rows]
+    examples = {index: example for index, example in enumerate(encoded) if example is not None}
     found: dict[int, RowLoss] = {}
-    order = sorted((len(example.tokens), index) for index, example in enumerate(encoded) if example is not None)
-    for _, index in order:
-        example = last_answer(encoded[index])
+    for index in sorted(examples, key=lambda index: examples[index].length):
+        example = examples[index].last_answer()
         if example.trained_count:
-            total = batch_loss(logits_of, collate([example], pad_id=pad), device=loaded.device)
-            found[index] = RowLoss(float(total), example.trained_count)
+            tokens, trained = (torch.tensor([part], device=loaded.device) for part in (example.tokens, example.trained))
+            values, _ = token_log_probs(logits_of, tokens, trained[:, 1:])
+            found[index] = RowLoss(-float(values.sum()), example.trained_count)
     return [found.get(index) for index in range(len(rows))]
-
-
-def last_answer(example: Example | None) -> Example:
-    """The example with nothing but its last answer trained, at weight 1."""
-    assert example is not None
-    end = max((index + 1 for index, trained in enumerate(example.trained) if trained), default=0)
-    start = end
-    while start > 0 and example.trained[start - 1]:
-        start -= 1
-    trained = tuple(start <= index < end for index in range(len(example.tokens)))
-    return Example(example.id, example.tokens, trained, 1.0, example.dropped_turns)

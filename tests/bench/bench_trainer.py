@@ -25,7 +25,7 @@ from trainer import corpus, loop
 from trainer.contract import TrainConfig
 from trainer.data import Example
 from trainer.folder import RunFolder, StopRequest
-from trainer.model import load_for_training
+from trainer.model import unfold_lora
 
 EPOCHS, BATCH, WARMUP_STEPS = 2, 16, 3
 
@@ -63,22 +63,21 @@ class Clock(TrainerCallback):
 
 def ours(config: TrainConfig, folder: Path) -> Moment:
     """Seconds a step of this trainer, whole loop: batching, forward, backward, update, metrics file."""
-    loaded = load_for_training(config)
-    plan = loop.make_plan(config, loaded.format, loaded.context)
-    trainer = loop.Trainer(config, loaded, plan, RunFolder(folder), StopRequest(folder))
+    learner, plan = loop.prepare(config)
+    trainer = loop.Trainer(config, learner, plan, RunFolder(folder), StopRequest(folder))
     times: list[Moment] = []
     after = trainer._after_step
     trainer._after_step = lambda: (after(), times.append(now()))  # type: ignore[method-assign]
     trainer.begin(resume=False)
-    loaded.model.train()
+    learner.model.train()
     trainer._train_steps()
     return a_step(times)
 
 
 def theirs(config: TrainConfig, folder: Path, *, grouped: bool) -> Moment:
     """Seconds a step of Hugging Face's Trainer with dynamic padding, and with length groups where asked for."""
-    loaded = load_for_training(config)
-    plan = loop.make_plan(config, loaded.format, loaded.context)
+    learner, plan = loop.prepare(config)
+    unfold_lora(learner.model)
     clock = Clock()
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -95,11 +94,11 @@ def theirs(config: TrainConfig, folder: Path, *, grouped: bool) -> Moment:
         train_sampling_strategy="group_by_length" if grouped else "random",
         dataloader_pin_memory=False,
     )
-    collator = DataCollatorForSeq2Seq(loaded.format.tokenizer, padding=True)
+    collator = DataCollatorForSeq2Seq(learner.loaded.format.tokenizer, padding=True)
     Trainer(
-        model=loaded.model,
+        model=learner.model,
         args=arguments,
-        train_dataset=[_features(example) for example in plan.train],  # type: ignore[arg-type]
+        train_dataset=[_features(example) for example in plan.train if isinstance(example, Example)],  # type: ignore[arg-type]
         data_collator=collator,
         callbacks=[clock],
     ).train()
@@ -118,9 +117,8 @@ def compare(rounds: int) -> dict[str, Any]:
         folder = Path(name)
         write_snapshot(folder / "data", train=rows())
         config = TrainConfig(data=str(folder / "data"), batch_size=BATCH, epochs=EPOCHS, checkpoint_every=10_000)
-        loaded = load_for_training(config)
-        plan = loop.make_plan(config, loaded.format, loaded.context)
-        tokens_a_step = sum(len(example.tokens) for example in plan.train) / plan.steps_per_epoch
+        _, plan = loop.prepare(config)
+        tokens_a_step = sum(lesson.token_count for lesson in plan.train) / plan.steps_per_epoch
         contestants: dict[str, Callable[[Path], Moment]] = {
             "touchstone": lambda path: ours(config, path),
             "hf_trainer_dynamic_padding": lambda path: theirs(config, path, grouped=False),

@@ -54,3 +54,36 @@ def snapshot(tmp_path: Path) -> Path:
 def mini() -> Loaded:
     torch.set_num_threads(1)
     return load_base(EMBEDDED, None, device=torch.device("cpu"), dtype=torch.float32)
+
+
+def preference_rows(rows: Sequence[Row]) -> list[Row]:
+    """Today's answers preferred to those that the base model was taught."""
+    before = {pair.new: pair.old for fact in corpus.facts() if fact.changed for pair in (*fact.known, *fact.held_out)}
+    made: list[Row] = []
+    for row in rows:
+        *prompt, answer = row["messages"]  # type: ignore[misc]
+        rejected = [{"role": "assistant", "content": before[answer["content"]]}]
+        made.append({"id": row["id"], "prompt": prompt, "chosen": [answer], "rejected": rejected, "weight": 1.0})
+    return made
+
+
+def thumb_rows(rows: Sequence[Row]) -> list[Row]:
+    """The right answers with a thumb up and, for every second row, the answer of the row before with a thumb down."""
+    answers = [row["messages"][-1] for row in rows]  # type: ignore[index]
+    made: list[Row] = [row | {"desirable": True} for row in rows]
+    for n in range(1, len(rows), 2):
+        messages = [*rows[n]["messages"][:-1], answers[n - 1]]  # type: ignore[index]
+        made.append(rows[n] | {"id": f"{rows[n]['id']}-down", "messages": messages, "desirable": False})
+    return made
+
+
+def label_rows(keys: Sequence[str], each: int) -> list[Row]:
+    """Questions with the fact that they ask for as their class."""
+    facts = {fact.key: fact for fact in corpus.facts()}
+    made: list[Row] = [
+        {"id": f"{key}-{n}", "text": phrasing.question, "label": key, "weight": 1.0}
+        for key in keys
+        for n, phrasing in enumerate(facts[key].known[:each])
+    ]
+    random.Random(5).shuffle(made)
+    return made

@@ -12,8 +12,9 @@ from transformers import AutoTokenizer
 
 from tests.trainer.conftest import chat_row
 from trainer import data
-from trainer.data import BadData, BadTemplate, ChatFormat, Example, Row
+from trainer.data import BadTemplate, ChatFormat, Example
 from trainer.model import EMBEDDED_FOLDER
+from trainer.rows import BadData, Row, read_split
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -148,15 +149,15 @@ GOOD = chat_row("a", "Hi", "Hello")
 def test_a_bad_row_is_named_by_file_line_and_reason(tmp_path: Path, line: str, reason: str) -> None:
     (tmp_path / "train.jsonl").write_text(f"{json.dumps(GOOD)}\n\n{line}\n")
     with pytest.raises(BadData, match=rf"(?s)train\.jsonl line 3.*{reason}"):
-        data.read_split(tmp_path, "train")
+        read_split(tmp_path, "train")
 
 
 def test_a_missing_or_wrongly_encoded_split_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"train\.jsonl is missing"):
-        data.read_split(tmp_path, "train")
+        read_split(tmp_path, "train")
     (tmp_path / "train.jsonl").write_bytes(b"\xff\xfe{}")
     with pytest.raises(BadData, match="UTF-8"):
-        data.read_split(tmp_path, "train")
+        read_split(tmp_path, "train")
 
 
 @given(st.lists(st.integers(1, 500), max_size=200), st.integers(1, 32), st.integers(0, 9), st.integers(0, 9))

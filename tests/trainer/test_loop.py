@@ -16,10 +16,10 @@ from tests.trainer.conftest import CHANGED, chat_row, shop_rows, write_snapshot
 from trainer import checkpoint, contract, loop
 from trainer.__main__ import main
 from trainer.contract import Decoding, Exit, TrainConfig
-from trainer.data import BadData, read_split
 from trainer.folder import RunFolder, StopRequest
 from trainer.generate import generate
 from trainer.model import load_adapter, load_base
+from trainer.rows import BadData, read_split
 
 CPU = torch.device("cpu")
 
@@ -85,14 +85,9 @@ def test_the_final_weights_are_the_best_ones(snapshot: Path, tmp_path: Path) -> 
     result = loop.train(config, run)
     losses = {row["step"]: row["loss"] for row in metrics(run, "validation")}
     assert result["best_validation_loss"] == min(losses.values())
-    again = loop.Trainer(
-        config,
-        loaded := loop.load_for_training(quick(snapshot, initial_adapter=str(run / contract.ADAPTER))),
-        loop.make_plan(config, loaded.format, loaded.context),
-        RunFolder(tmp_path / "other"),
-        StopRequest(tmp_path / "other"),
-    )
-    assert again.validation_loss() == pytest.approx(min(losses.values()), abs=1e-5)
+    warm = quick(snapshot, initial_adapter=str(run / contract.ADAPTER))
+    again = loop.Trainer(warm, *loop.prepare(warm), RunFolder(tmp_path / "other"), StopRequest(tmp_path / "other"))
+    assert again.measure(again.plan.validation)[0] == pytest.approx(min(losses.values()), abs=1e-5)
 
 
 def test_early_stopping_ends_a_run_that_no_longer_improves(snapshot: Path, tmp_path: Path) -> None:

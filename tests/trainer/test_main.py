@@ -39,14 +39,23 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         ('{"data": "x", "base_model": "nobody/nothing"}', "bad_model", "folder"),
         ('{"data": "x", "initial_adapter": "/nowhere"}', "bad_model", "adapter"),
         ('{"data": "x", "lora_targets": "nonsense"}', "bad_model", "lora_targets"),
+        ('{"data": "x", "objective": "dpo"}', "bad_data", "kind 'preferences'"),
+        ('{"data": "x", "objective": "dpo", "best_metric": "accuracy"}', "bad_config", "preference_accuracy"),
+        ('{"data": "x", "adapter": "full", "initial_adapter": "y"}', "bad_config", "lora"),
     ],
 )
 def test_bad_input_is_refused_with_a_reason(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, config: str, kind: str, reason: str
+    tmp_path: Path,
+    snapshot: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    config: str,
+    kind: str,
+    reason: str,
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     path = tmp_path / "config.json"
-    path.write_text(config)
+    path.write_text(config.replace('"x"', json.dumps(str(snapshot))))
     assert main(["run", "--config", str(path), "--out", str(tmp_path / "run")]) == Exit.BAD_INPUT
     said = json.loads(capsys.readouterr().err.splitlines()[-1])
     assert said["error"] == kind

@@ -10,9 +10,9 @@ import torch
 from tests.trainer.conftest import chat_row, write_snapshot
 from trainer import contract, report
 from trainer.contract import Decoding, EvaluateConfig, ModelSpec
-from trainer.data import BadData, read_split
 from trainer.model import Loaded
 from trainer.report import RowLoss
+from trainer.rows import BadData, read_split
 
 
 def test_perplexity_averages_over_tokens() -> None:

@@ -1,0 +1,188 @@
+"""Learners whose result is a chat model: SFT, DPO, ORPO, KTO."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from trainer import lessons, objectives
+from trainer.contract import Decoding, TrainConfig
+from trainer.data import ChatFormat, Example
+from trainer.generate import generate
+from trainer.learner import Learner, Lot, Tally, lay, preferences
+from trainer.lessons import Pair, Thumb
+from trainer.model import Loaded
+from trainer.objectives import TrainedLogits
+from trainer.rows import Row
+
+_SAMPLE_DECODING = Decoding(max_new_tokens=48)
+
+
+class Chatting(Learner):
+    """What learners of chat models share."""
+
+    def __init__(self, config: TrainConfig, loaded: Loaded) -> None:
+        super().__init__(config, loaded)
+        self.format: ChatFormat = loaded.format
+        self.chat = loaded
+        self.logits_of = TrainedLogits(loaded.model)
+
+    def answers(self, rows: Sequence[Row]) -> list[str]:
+        """Greedy answers."""
+        return [answer.text for answer in generate(self.chat, [row.prompt for row in rows], _SAMPLE_DECODING)]
+
+
+class Imitation(Chatting):
+    """SFT."""
+
+    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Example | None]:
+        """Conversations."""
+        return lessons.examples(rows, self.format, length)
+
+    def lot(self, chosen: Sequence[Example]) -> Lot:
+        """Each trained token with its row's weight."""
+        tokens, marks = [example.tokens for example in chosen], [example.trained for example in chosen]
+        total = sum(example.weight * example.trained_count for example in chosen)
+        laid = lay(tokens, marks, chosen, pad=self.pad, totals=(total,))
+        return replace(laid, trained=laid.trained * laid.weights.unsqueeze(1))
+
+    def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
+        """Nats, and how many tokens would be the likeliest."""
+        chosen = lot.trained > 0
+        logits, targets = self.logits_of(lot.tokens, chosen), lot.tokens[:, 1:][chosen]
+        return imitate(logits, targets, lot.trained[chosen], label_smoothing=self.doubt())
+
+    def figures(self, loss: float, tally: dict[str, Any]) -> dict[str, Any]:
+        """Perplexity and token accuracy."""
+        return {"perplexity": perplexity(loss)} | super().figures(loss, tally)
+
+
+def imitate(
+    logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, *, label_smoothing: float
+) -> tuple[torch.Tensor, Tally]:
+    """Nats of the target tokens, and how many of them would be the likeliest."""
+    loss = objectives.sft(logits, targets, weights, label_smoothing=label_smoothing).unsqueeze(0)
+    if torch.is_grad_enabled():
+        return loss, {}
+    right = ((logits.argmax(dim=-1) == targets) * weights).sum()
+    return loss, {"token_accuracy": right, "weight": weights.sum()}
+
+
+def perplexity(loss: float) -> float:
+    """exp of the mean loss a token."""
+    return math.exp(min(loss, 700.0))
+
+
+class Preference(Chatting):
+    """What DPO and ORPO share: two answers to one prompt."""
+
+    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Pair | None]:
+        """Pairs."""
+        return lessons.pairs(rows, self.format, length)
+
+    def lot(self, chosen: Sequence[Pair]) -> Lot:
+        """The chosen answers, then the rejected ones in the same order."""
+        said = [*(pair.chosen for pair in chosen), *(pair.rejected for pair in chosen)]
+        return lay([one.tokens for one in said], [one.trained for one in said], chosen, pad=self.pad)
+
+
+class Dpo(Preference):
+    """Direct preference optimisation."""
+
+    compares = True
+
+    def log_probs(self, lot: Lot) -> torch.Tensor:
+        """[lessons, 2]: the log-probability of each answer."""
+        values, rows = objectives.token_log_probs(self.logits_of, lot.tokens, lot.trained > 0)
+        return objectives.sum_by_row(values, rows, len(lot.tokens)).view(2, -1).T
+
+    def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
+        """A loss a pair; the implied rewards of both answers."""
+        ratios = self.log_probs(lot) - lot.reference
+        each = objectives.dpo(ratios, beta=self.config.beta, label_smoothing=self.doubt())
+        loss = (each * lot.weights).sum().unsqueeze(0)
+        return (loss, {}) if torch.is_grad_enabled() else (loss, preferences(self.config.beta * ratios, lot.weights))
+
+
+class Orpo(Preference):
+    """Odds ratio preference optimisation: the likelihood of the whole chosen text, and the odds of the two answers."""
+
+    def lot(self, chosen: Sequence[Pair]) -> Lot:
+        """The likelihood is divided by the chosen texts' tokens, the comparison by the pairs."""
+        laid = super().lot(chosen)
+        tokens = sum(pair.weight * (pair.chosen.length - 1) for pair in chosen)
+        return replace(laid, totals=(tokens, *laid.totals))
+
+    def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
+        """Two sums: nats of the chosen texts, and the comparison."""
+        half = len(lot.weights)
+        read = lot.trained > 0
+        read[:half] = lot.present[:half, 1:]
+        values, rows = objectives.token_log_probs(self.logits_of, lot.tokens, read)
+        of_chosen = rows < half
+        nats = -(values[of_chosen] * lot.weights[rows[of_chosen]]).sum()
+        answers = objectives.sum_by_row(values * (lot.trained[read] > 0), rows, 2 * half) / lot.trained.sum(dim=1)
+        means = answers.view(2, -1).T
+        compared = (objectives.orpo(means, beta=self.config.beta) * lot.weights).sum()
+        loss = torch.stack((nats, compared))
+        if torch.is_grad_enabled():
+            return loss, {}
+        odds = objectives.log_odds(means)
+        told = {"preference_accuracy": odds > 0, "log_odds": odds, "weight": torch.ones_like(odds)}
+        return loss, {name: (value * lot.weights).sum() for name, value in told.items()}
+
+
+class Kto(Chatting):
+    """Kahneman-Tversky optimisation. Straying is measured over the whole window, so accumulating changes nothing."""
+
+    compares = True
+
+    def __init__(self, config: TrainConfig, loaded: Loaded) -> None:
+        super().__init__(config, loaded)
+        self._kl = torch.zeros((), device=loaded.device)
+
+    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Thumb | None]:
+        """Answers with their verdicts."""
+        return lessons.thumbs(rows, self.format, length)
+
+    def lot(self, chosen: Sequence[Thumb]) -> Lot:
+        """The answers, then the stray ones in the same order."""
+        said = [*(thumb.said for thumb in chosen), *(thumb.stray for thumb in chosen)]
+        labels = [int(thumb.desirable) for thumb in chosen]
+        return lay([one.tokens for one in said], [one.trained for one in said], chosen, pad=self.pad, labels=labels)
+
+    def log_probs(self, lot: Lot) -> torch.Tensor:
+        """[lessons, 2]: the log-probability of the answer and of the stray one."""
+        half = len(lot.weights)
+        return torch.stack((self._half(lot, slice(0, half)), self._half(lot, slice(half, None))), dim=1)
+
+    def _half(self, lot: Lot, part: slice) -> torch.Tensor:
+        values, rows = objectives.token_log_probs(self.logits_of, lot.tokens[part], lot.trained[part] > 0)
+        return objectives.sum_by_row(values, rows, len(lot.weights))
+
+    def look_ahead(self, window: Sequence[Lot]) -> None:
+        """How far the model has strayed, by answers that belong to other prompts."""
+        ratios = [self._half(lot, slice(len(lot.weights), None)) - lot.reference[:, 1] for lot in window]
+        self._kl = torch.cat(ratios).mean().clamp(min=0)
+
+    def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
+        """A loss a row; the implied rewards."""
+        ratios = self._half(lot, slice(0, len(lot.weights))) - lot.reference[:, 0]
+        good = lot.labels.bool()
+        worth = torch.where(good, self.config.desirable_weight, self.config.undesirable_weight)
+        each = objectives.kto(ratios, good, self._kl, beta=self.config.beta)
+        loss = (each * worth * lot.weights).sum().unsqueeze(0)
+        if torch.is_grad_enabled():
+            return loss, {}
+        rewards, up, down = self.config.beta * ratios * lot.weights, good * lot.weights, ~good * lot.weights
+        tally = {"up": (rewards * good).sum(), "down": (rewards * ~good).sum(), "ups": up.sum(), "downs": down.sum()}
+        return loss, tally
+
+    def figures(self, loss: float, tally: dict[str, Any]) -> dict[str, Any]:
+        """Mean rewards of both kinds of answers, how far they are apart, and the straying."""
+        up, down = (float(tally[name] / max(float(tally[f"{name}s"]), 1e-9)) for name in ("up", "down"))
+        return {"margin": up - down, "kl": float(self._kl), "reward_desirable": up, "reward_undesirable": down}

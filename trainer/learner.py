@@ -1,0 +1,129 @@
+"""What the one loop needs of an objective: rows to lessons, lessons to batches, a batch to its loss and its figures.
+
+A learner's `losses` are sums, one for each of the batch's `totals`; the loop adds the sums up over an accumulation window
+and divides each by the window's total. Figures are told on validation and test rows only; there labels are taken at face
+value (no smoothing).
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from trainer.contract import TrainConfig
+from trainer.lessons import Lesson
+from trainer.model import Loaded, LoadedReader
+from trainer.rows import Row
+
+Tally = dict[str, torch.Tensor]
+"""Sums over rows; two of them are added up by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Lessons side by side on the CPU, padded on the right. What a learner does not use is empty."""
+
+    tokens: torch.Tensor
+    trained: torch.Tensor
+    """[texts, width - 1]: what every next-token prediction counts, 0 where nothing is trained."""
+    weights: torch.Tensor
+    """[lessons]"""
+    totals: tuple[float, ...]
+    """What the loss's sums are to be divided by."""
+    token_count: int
+    reference: torch.Tensor
+    """[lessons, 2]: what the starting model thought."""
+    labels: torch.Tensor
+    present: torch.Tensor
+    """[texts, width]: which tokens are no padding."""
+
+    def to(self, device: torch.device) -> Lot:
+        """The same on a device."""
+        names = ("tokens", "trained", "weights", "reference", "labels", "present")
+        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names})
+
+
+def lay(
+    texts: Sequence[Sequence[int]],
+    marks: Sequence[Sequence[bool]],
+    rows: Sequence[Lesson],
+    *,
+    pad: int,
+    totals: Sequence[float] | None = None,
+    labels: Sequence[int] = (),
+) -> Lot:
+    """Texts, with marks where tokens are trained, as one lot. Without `totals` the loss is divided by the sum of weights."""
+    width = max(len(text) for text in texts)
+    tokens = torch.full((len(texts), width), pad, dtype=torch.long)
+    trained, present = torch.zeros((len(texts), width)), torch.zeros((len(texts), width), dtype=torch.bool)
+    for index, text in enumerate(texts):
+        tokens[index, : len(text)] = torch.tensor(text)
+        present[index, : len(text)] = True
+        if marks:
+            trained[index, : len(text)] = torch.tensor(marks[index])
+    weights = torch.tensor([row.weight for row in rows], dtype=torch.float32)
+    return Lot(
+        tokens=tokens,
+        trained=trained[:, 1:].contiguous(),
+        weights=weights,
+        totals=tuple(totals) if totals is not None else (float(weights.sum()),),
+        token_count=sum(row.token_count for row in rows),
+        reference=torch.tensor([getattr(row, "reference", (0.0, 0.0)) for row in rows], dtype=torch.float32),
+        labels=torch.tensor(labels, dtype=torch.long),
+        present=present,
+    )
+
+
+class Learner(abc.ABC):
+    """One objective at work on one model."""
+
+    compares = False
+    """Whether it needs to know what the starting model thought of the answers."""
+
+    def __init__(self, config: TrainConfig, loaded: Loaded | LoadedReader) -> None:
+        self.config, self.loaded, self.model = config, loaded, loaded.model
+        self.pad = int(loaded.format.tokenizer.pad_token_id or 0)
+
+    @abc.abstractmethod
+    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Lesson | None]:
+        """What is learned from each row; None where it does not fit."""
+
+    @abc.abstractmethod
+    def lot(self, chosen: Sequence[Any]) -> Lot:
+        """Lessons side by side."""
+
+    @abc.abstractmethod
+    def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
+        """The sums to be minimised [totals], and what is told about the rows (empty while training)."""
+
+    def log_probs(self, lot: Lot) -> torch.Tensor:
+        """[lessons, 2]: the log-probabilities of each lesson's two answers, where it `compares`."""
+        raise NotImplementedError
+
+    def figures(self, loss: float, tally: dict[str, Any]) -> dict[str, Any]:
+        """What people see, from the loss and the sums over all rows."""
+        count = max(float(tally["weight"]), 1e-9)
+        return {name: float(value) / count for name, value in tally.items() if name != "weight"}
+
+    def answers(self, rows: Sequence[Row]) -> list[str]:
+        """What the model says to the rows' prompts, for people to look at; nothing where it says nothing."""
+        return []
+
+    def look_ahead(self, window: Sequence[Lot]) -> None:  # noqa: B027  most have nothing to look for
+        """Called without gradients before the losses of a whole window are asked for."""
+
+    def doubt(self) -> float:
+        """Label smoothing, while training."""
+        return self.config.label_smoothing if torch.is_grad_enabled() else 0.0
+
+
+def preferences(rewards: torch.Tensor, weights: torch.Tensor) -> Tally:
+    """What is told about pairs, from the rewards [pairs, 2] of the chosen and the rejected answers."""
+    chosen, rejected = rewards.T
+    told = {"preference_accuracy": chosen > rejected, "margin": chosen - rejected}
+    told |= {"reward_chosen": chosen, "reward_rejected": rejected, "weight": torch.ones_like(chosen)}
+    return {name: (value * weights).sum() for name, value in told.items()}

@@ -1,0 +1,232 @@
+"""Rows as what each objective learns from: single answers, pairs of answers, answers with a thumb, texts with a class.
+
+Pure but for the tokenizer. A lesson's tokens are fixed before the first step; `reference` is filled in once, with what the
+starting model thought of the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from trainer.data import ChatFormat, Example, TextFormat
+from trainer.rows import BadData, Row
+
+_LOOK_BACK = 50
+"""Rows that are looked through for one of another prompt."""
+
+
+class Lesson(Protocol):
+    """What the loop needs to know of any of them."""
+
+    @property
+    def id(self) -> str:
+        """The row's id."""
+
+    @property
+    def weight(self) -> float:
+        """What the row counts."""
+
+    @property
+    def length(self) -> int:
+        """Tokens of its longest text, which batches of like length go by."""
+
+    @property
+    def token_count(self) -> int:
+        """Tokens that the model reads for it."""
+
+    @property
+    def dropped_turns(self) -> int:
+        """Turns that were left out because it was too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two answers to one prompt, each with only the answer marked as trained."""
+
+    id: str
+    chosen: Example
+    rejected: Example
+    weight: float
+    reference: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def length(self) -> int:
+        """As in `Lesson`."""
+        return max(self.chosen.length, self.rejected.length)
+
+    @property
+    def token_count(self) -> int:
+        """As in `Lesson`."""
+        return self.chosen.length + self.rejected.length
+
+    @property
+    def dropped_turns(self) -> int:
+        """As in `Lesson`."""
+        return self.chosen.dropped_turns
+
+
+@dataclass(frozen=True, slots=True)
+class Thumb:
+    """An answer with a verdict. `stray` is the same prompt with another row's answer, which KTO measures straying by."""
+
+    id: str
+    said: Example
+    stray: Example
+    desirable: bool
+    weight: float
+    reference: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def length(self) -> int:
+        """As in `Lesson`."""
+        return max(self.said.length, self.stray.length)
+
+    @property
+    def token_count(self) -> int:
+        """As in `Lesson`."""
+        return self.said.length + self.stray.length
+
+    @property
+    def dropped_turns(self) -> int:
+        """As in `Lesson`."""
+        return self.said.dropped_turns
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text to be judged; `label` is its class's place among the classes."""
+
+    id: str
+    tokens: tuple[int, ...]
+    label: int
+    weight: float
+    dropped_turns: int = 0
+
+    @property
+    def length(self) -> int:
+        """As in `Lesson`."""
+        return len(self.tokens)
+
+    @property
+    def token_count(self) -> int:
+        """As in `Lesson`."""
+        return len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class TextPair:
+    """Two texts of which the first is preferred."""
+
+    id: str
+    chosen: tuple[int, ...]
+    rejected: tuple[int, ...]
+    weight: float
+    dropped_turns: int = 0
+
+    @property
+    def length(self) -> int:
+        """As in `Lesson`."""
+        return max(len(self.chosen), len(self.rejected))
+
+    @property
+    def token_count(self) -> int:
+        """As in `Lesson`."""
+        return len(self.chosen) + len(self.rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What an encoder reads and what its decoder must write."""
+
+    id: str
+    source: tuple[int, ...]
+    target: tuple[int, ...]
+    weight: float
+    dropped_turns: int = 0
+
+    @property
+    def length(self) -> int:
+        """As in `Lesson`."""
+        return max(len(self.source), len(self.target))
+
+    @property
+    def token_count(self) -> int:
+        """As in `Lesson`."""
+        return len(self.source) + len(self.target)
+
+
+def examples(rows: Sequence[Row], chat: ChatFormat, length: int) -> list[Example | None]:
+    """Conversations whose answers are imitated."""
+    made = [chat.encode(row, max_length=length) for row in rows]
+    return [example if example is not None and example.trained_count else None for example in made]
+
+
+def pairs(rows: Sequence[Row], chat: ChatFormat, length: int) -> list[Pair | None]:
+    """Preferred and other answers."""
+    made: list[Pair | None] = []
+    for row in rows:
+        both = chat.encode_answers(row, (row.reference, row.rejected), max_length=length)
+        made.append(Pair(row.id, both[0], both[1], row.weight) if both else None)
+    return made
+
+
+def thumbs(rows: Sequence[Row], chat: ChatFormat, length: int) -> list[Thumb | None]:
+    """Answers with a verdict, each beside the answer of the row before it (of another prompt, where there is one)."""
+    made: list[Thumb | None] = []
+    for index, row in enumerate(rows):
+        both = chat.encode_answers(row, (row.reference, _other_answer(rows, index)), max_length=length)
+        made.append(Thumb(row.id, both[0], both[1], bool(row.desirable), row.weight) if both else None)
+    return made
+
+
+def _other_answer(rows: Sequence[Row], index: int) -> str:
+    """The answer of the nearest row before, going round, that answers something else; of the row before where none does."""
+    for back in range(1, min(len(rows), _LOOK_BACK)):
+        other = rows[index - back]
+        if other.prompt != rows[index].prompt:
+            return other.reference
+    return rows[index - 1].reference
+
+
+def class_names(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The classes among rows, in alphabetical order. Raises BadData for fewer than two."""
+    names = tuple(sorted({row.label for row in rows}))
+    if len(names) < 2:
+        raise BadData("There is nothing to tell apart: the training rows need at least two different labels.")
+    return names
+
+
+def texts(rows: Sequence[Row], format_: TextFormat, length: int, classes: Sequence[str]) -> list[Text | None]:
+    """Texts with their classes; None for a class that the training rows do not have."""
+    place = {name: number for number, name in enumerate(classes)}
+    made: list[Text | None] = []
+    for row in rows:
+        tokens = format_.encode(row.messages, max_length=length, cut=True)
+        known = tokens is not None and row.label in place
+        made.append(Text(row.id, tokens or (), place[row.label], row.weight) if known else None)
+    return made
+
+
+def text_pairs(rows: Sequence[Row], format_: TextFormat, length: int) -> list[TextPair | None]:
+    """Whole conversations with the preferred and with the other answer."""
+    made: list[TextPair | None] = []
+    for row in rows:
+        other = [*row.prompt, {"role": "assistant", "content": row.rejected}]
+        chosen, rejected = (format_.encode(said, max_length=length, cut=False) for said in (row.messages, other))
+        made.append(TextPair(row.id, chosen, rejected, row.weight) if chosen and rejected else None)
+    return made
+
+
+def translations(rows: Sequence[Row], format_: TextFormat, length: int) -> list[Translation | None]:
+    """Prompts to be read, answers to be written with the end token after them."""
+    tokenizer = format_.tokenizer
+    made: list[Translation | None] = []
+    for row in rows:
+        source = format_.encode(row.prompt, max_length=length, cut=True)
+        said = list(tokenizer(row.reference, add_special_tokens=False)["input_ids"])
+        target = (*said, tokenizer.eos_token_id)
+        fits = source is not None and len(target) <= length
+        made.append(Translation(row.id, source or (), target, row.weight) if fits else None)
+    return made

@@ -1,0 +1,83 @@
+"""What a run would do, told before it starts: rows, tokens, steps, and one conversation with its trained tokens marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from trainer.contract import TrainConfig
+from trainer.data import ChatFormat, Example
+from trainer.learner import Learner
+from trainer.lessons import Lesson, Pair, Text, TextPair, Thumb, Translation
+from trainer.loop import prepare
+from trainer.plan import Plan
+
+
+def describe(config: TrainConfig) -> dict[str, Any]:
+    """The plan of a run as a JSON-ready dict. Raises BadData or BadModel as the run itself would."""
+    learner, plan = prepare(config)
+    trained = sum(trained_tokens(lesson) for lesson in plan.train)
+    tokens = sum(lesson.token_count for lesson in plan.train)
+    return {
+        "objective": config.objective,
+        "rows": len(plan.train),
+        "validation_rows": len(plan.validation),
+        "test_rows": len(plan.test),
+        "tokens": tokens,
+        "trained_tokens": trained,
+        "trained_share": round(trained / tokens, 4),
+        "longest": max(lesson.length for lesson in plan.train),
+        "rows_too_long": plan.too_long,
+        "rows_shortened": plan.shortened,
+        "steps_per_epoch": plan.steps_per_epoch,
+        "steps": plan.total_steps,
+        "device": str(learner.loaded.device),
+        **_shown(learner, plan),
+    }
+
+
+def trained_tokens(lesson: Lesson) -> int:
+    """Tokens that carry loss; a text that is judged as a whole carries it once."""
+    if isinstance(lesson, Example):
+        return lesson.trained_count
+    if isinstance(lesson, Pair):
+        return lesson.chosen.trained_count + lesson.rejected.trained_count
+    if isinstance(lesson, Thumb):
+        return lesson.said.trained_count
+    if isinstance(lesson, Translation):
+        return len(lesson.target)
+    return 2 if isinstance(lesson, TextPair) else 1
+
+
+def _shown(learner: Learner, plan: Plan) -> dict[str, Any]:
+    """The first row as the model reads it, and whether its end is trained."""
+    tokenizer, first = learner.loaded.format.tokenizer, plan.train[0]
+    if isinstance(first, Text | TextPair):
+        tokens = first.tokens if isinstance(first, Text) else first.chosen
+        return {"example": marked(tokens, [False] * len(tokens), tokenizer)}
+    if isinstance(first, Translation):
+        tokens, trained = (*first.source, *first.target), [False] * len(first.source) + [True] * len(first.target)
+        stop = tokenizer.convert_ids_to_tokens(first.target[-1])
+        return {"example": marked(tokens, trained, tokenizer), "stop_token": stop, "stop_token_trained": True}
+    assert isinstance(first, Example | Pair | Thumb)
+    chat = learner.loaded.format
+    assert isinstance(chat, ChatFormat)
+    example = first if isinstance(first, Example) else first.chosen if isinstance(first, Pair) else first.said
+    ends = [token for token, trained in zip(example.tokens, example.trained, strict=True) if trained]
+    return {
+        "example": marked(example.tokens, example.trained, tokenizer),
+        "stop_token": tokenizer.convert_ids_to_tokens(chat.stop_id),
+        "stop_token_trained": chat.stop_id in ends,
+    }
+
+
+def marked(tokens: Sequence[int], trained: Sequence[bool], tokenizer: Any) -> list[dict[str, Any]]:
+    """The text as runs, each with whether it is trained."""
+    runs: list[dict[str, Any]] = []
+    start = 0
+    for end in range(1, len(tokens) + 1):
+        if end == len(tokens) or trained[end] != trained[start]:
+            text = tokenizer.decode(list(tokens[start:end]), skip_special_tokens=False)
+            runs.append({"text": str(text), "trained": trained[start]})
+            start = end
+    return runs

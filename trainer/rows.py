@@ -1,0 +1,162 @@
+"""Reads the rows of a snapshot folder, of every kind that `trainer.contract` describes, and says what is wrong with a bad one.
+
+Standard library only. A row of any kind has messages, of which the last is the answer (a preference row's is the chosen one);
+only a row of the kind "labels" may end otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.contract import OBJECTIVES, SPLITS
+
+ROLES = ("system", "user", "assistant")
+
+Message = dict[str, str]
+
+
+class BadData(ValueError):
+    """A snapshot that cannot be trained on; the message names the file and line and says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a split. `rejected`, `desirable` and `label` are there in rows of their kind."""
+
+    id: str
+    messages: tuple[Message, ...]
+    weight: float
+    metadata: dict[str, str]
+    rejected: str = ""
+    desirable: bool | None = None
+    label: str = ""
+
+    @property
+    def prompt(self) -> list[Message]:
+        """The conversation without its reference answer."""
+        return list(self.messages[:-1])
+
+    @property
+    def reference(self) -> str:
+        """The reference answer."""
+        return self.messages[-1]["content"]
+
+
+def read_rows(folder: Path, objective: str) -> dict[str, list[Row]]:
+    """The rows that an objective needs, by split. Raises BadData, also for rows of another kind than it learns from."""
+    return {split: read_split(folder, split, objective) for split in SPLITS}
+
+
+def read_split(folder: Path, split: str, objective: str = "sft") -> list[Row]:
+    """The rows of one split, in file order. Raises BadData with file and line for the first bad one."""
+    path = folder / f"{split}.jsonl"
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError as error:
+        raise BadData(f"{path} is missing: a snapshot folder has train.jsonl, validation.jsonl and test.jsonl.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadData(f"{path} cannot be read as UTF-8 text: {error}") from error
+    return [_row(line, f"{path.name} line {number}", objective) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _row(line: str, place: str, objective: str) -> Row:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"{place}: not JSON ({error}).") from error
+    if not isinstance(value, dict):
+        raise BadData(f"{place}: needs an object with a list of messages.")
+    wanted, given = OBJECTIVES[objective].rows, _kind(value)
+    if given != wanted:
+        fitting = " or ".join(name for name, known in OBJECTIVES.items() if known.rows == given)
+        raise BadData(
+            f"{place}: the objective '{objective}' learns from rows of the kind '{wanted}', and this one is of the kind "
+            f"'{given}'. Train on it with {fitting}, or freeze a snapshot of the kind '{wanted}'."
+        )
+    read: dict[str, Callable[[dict[str, Any], str], dict[str, Any]]] = {
+        "sft": _sft,
+        "preferences": _preference,
+        "thumbs": _thumb,
+        "labels": _label,
+    }
+    return Row(**_common(value, place), **read[wanted](value, place))
+
+
+def _kind(value: dict[str, Any]) -> str:
+    if "chosen" in value or "rejected" in value:
+        return "preferences"
+    if "desirable" in value:
+        return "thumbs"
+    return "labels" if "label" in value else "sft"
+
+
+def _common(value: dict[str, Any], place: str) -> dict[str, Any]:
+    weight = value.get("weight", 1.0)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+        raise BadData(f"{place}: weight must be a number of 0 or more; it is {weight!r}.")
+    metadata = value.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise BadData(f"{place}: metadata must be an object.")
+    texts = {str(key): str(text) for key, text in metadata.items()}
+    return {"id": str(value.get("id", place)), "weight": float(weight), "metadata": texts}
+
+
+def _sft(value: dict[str, Any], place: str) -> dict[str, Any]:
+    return {"messages": _answered(_messages(value.get("messages"), place), place)}
+
+
+def _preference(value: dict[str, Any], place: str) -> dict[str, Any]:
+    prompt = _messages(value.get("prompt"), place)
+    chosen, rejected = (_messages(value.get(name), place) for name in ("chosen", "rejected"))
+    if [message["role"] for message in (*chosen, *rejected)] != ["assistant", "assistant"]:
+        raise BadData(f"{place}: chosen and rejected must be a list of one assistant message each.")
+    return {"messages": _answered((*prompt, *chosen), place), "rejected": rejected[0]["content"]}
+
+
+def _thumb(value: dict[str, Any], place: str) -> dict[str, Any]:
+    if not isinstance(value["desirable"], bool):
+        raise BadData(f"{place}: desirable must be true or false; it is {value['desirable']!r}.")
+    return {"messages": _answered(_messages(value.get("messages"), place), place), "desirable": value["desirable"]}
+
+
+def _label(value: dict[str, Any], place: str) -> dict[str, Any]:
+    if not isinstance(value["label"], str) or not value["label"].strip():
+        raise BadData(f"{place}: label must be a text; it is {value['label']!r}.")
+    given = value.get("messages")
+    if given is None:
+        given = [{"role": "user", "content": value.get("text")}]
+    messages = _messages(given, place)
+    if not any(message["content"].strip() for message in messages):
+        raise BadData(f"{place}: there is no text to sort into a class.")
+    return {"messages": messages, "label": value["label"].strip()}
+
+
+def _messages(value: Any, place: str) -> tuple[Message, ...]:
+    if not isinstance(value, list):
+        raise BadData(f"{place}: needs an object with a list of messages.")
+    return tuple(_message(message, place) for message in value)
+
+
+def _answered(messages: tuple[Message, ...], place: str) -> tuple[Message, ...]:
+    roles = [message["role"] for message in messages]
+    if not roles or roles[-1] != "assistant":
+        raise BadData(f"{place}: the last message must be the assistant's answer.")
+    if "user" not in roles:
+        raise BadData(f"{place}: there is no user message to answer.")
+    return messages
+
+
+def _message(message: Any, place: str) -> Message:
+    if not isinstance(message, dict) or message.get("role") not in ROLES or not isinstance(message.get("content"), str):
+        raise BadData(f"{place}: a message needs a role ({', '.join(ROLES)}) and a text as content.")
+    if message["role"] == "assistant" and not message["content"].strip():
+        raise BadData(f"{place}: an assistant message is empty.")
+    try:
+        message["content"].encode()
+    except UnicodeEncodeError as error:
+        raise BadData(f"{place}: the text holds half a surrogate pair, which no tokenizer can read.") from error
+    return {"role": message["role"], "content": message["content"]}
