@@ -19,7 +19,7 @@ from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.errors import AlreadyDone, Conflict, Forbidden, InvalidInput, NotFound
-from backend.review import drafts, leases
+from backend.review import drafts, leases, mixing, qualifying, watching
 from backend.review.answers import has_passages, marked, ranking_by_id, rubric_of
 from backend.review.blinding import winner
 from backend.review.rulings import load_record
@@ -47,6 +47,7 @@ def next_items(
 ) -> tuple[WorkItem, ...]:
     """Up to `count` items to answer now, held for this rater; `besides` are slots already in hand. Empty: nothing left."""
     task = _task(session, actor, task_id)
+    only = mixing.mix_in(session, task, _account(actor), count)
     found = leases.claim_many(
         session,
         task_id=task_id,
@@ -54,6 +55,7 @@ def next_items(
         seconds=task.lease_seconds,
         count=count,
         besides=besides,
+        purpose=only,
     )
     items = tuple(work_item(session, task, lease) for lease in found)
     session.commit()
@@ -98,6 +100,7 @@ def submit(
     session.add(annotation)
     drafts.forget(session, item_id=slot.item_id, account_id=account_id)
     leases.finish(session, slot=slot)
+    watching.score_copy(session, task, item, annotation)
     session.commit()
     return annotation
 
@@ -121,6 +124,7 @@ def skip(*, session: Session, actor: Actor, slot_id: int, fence: int, reason: st
     session.add(Skip(item_id=slot.item_id, account_id=account_id, reason=_comment(reason)))
     drafts.forget(session, item_id=slot.item_id, account_id=account_id)
     leases.release(session, slot_id=slot_id, account_id=account_id, fence=fence)
+    qualifying.passed_over(session, session.get_one(Item, slot.item_id))
     session.commit()
 
 
