@@ -1,7 +1,8 @@
 """The command line: `python -m backend …`. JSON on stdout, errors as one sentence on stderr, exit code 1 for an error.
 
 Each stage brings its own commands in `commands.py`: `register(subparsers)` adds parsers whose `handler` takes
-(arguments, runtime) and returns what is printed as JSON.
+(arguments, runtime) and returns what is printed as JSON. A parser with `needs_house=False` works without a runtime: no
+settings are read, no database is opened and no folder made.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from backend.errors import TouchstoneError
 COMMANDS = (
     "backend.access.commands",
     "backend.intake.commands",
+    "backend.curation.commands",
     "backend.datasets.commands",
     "backend.training.commands",
     "backend.evaluation.commands",
@@ -47,8 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parsed = parser().parse_args(arguments)
     try:
-        house = runtime.start(os.environ)
-        configure(house.settings.log_format)
+        house = None
+        if getattr(parsed, "needs_house", True):
+            house = runtime.start(os.environ)
+            configure(house.settings.log_format)
         outcome: Any = parsed.handler(parsed, house)
     except TouchstoneError as error:
         print(f"error: {error.message}", file=sys.stderr)

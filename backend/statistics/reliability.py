@@ -21,6 +21,9 @@ METHOD = "Dawid-Skene"
 MAX_CELLS = 50_000_000
 """Raters times labels squared: the confusions that are held in memory at once."""
 
+_FLOOR = 0.01
+"""Added to every count, so that what nobody did yet stays possible."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemConsensus:
@@ -74,15 +77,16 @@ class Reliability:
 def dawid_skene(
     answers: Iterable[tuple[Hashable, Hashable, Label]],
     *,
-    smoothing: float = 0.01,
+    smoothing: float = 1.0,
     tolerance: float = 1e-6,
     max_iterations: int = 500,
     confidence: float = CONFIDENCE,
 ) -> Reliability | NotEstimable:
     """Consensus and rater quality from (item, rater, label) triples.
 
-    A rater may answer an item more than once; each answer counts. `smoothing` is added to every cell of every rater's
-    confusion, so that a mistake nobody made yet stays possible.
+    A rater may answer an item more than once; each answer counts. `smoothing` is how many answers for each true label a
+    rater is lent before any were seen, right as often as all raters together are: few items would otherwise be fitted too
+    well, and labels come out worse than by majority.
     """
     given = list(answers)
     items, raters, labels = (dict.fromkeys(triple[i] for triple in given) for i in range(3))
@@ -154,9 +158,11 @@ def _expectation_maximisation(
     iterations, change = 0, float("inf")
     while iterations < max_iterations and change >= tolerance:
         iterations += 1
-        marginals = (posterior.sum(axis=0) + smoothing) / (len(votes) + smoothing * size)
-        given = np.stack([np.bincount(cell, posterior[item, k], raters * size) for k in range(size)], axis=1) + smoothing
-        confusion = given.reshape(raters, size, size)
+        marginals = (posterior.sum(axis=0) + _FLOOR) / (len(votes) + _FLOOR * size)
+        given = np.stack([np.bincount(cell, posterior[item, k], raters * size) for k in range(size)], axis=1)
+        right = float(posterior[item, label].mean())
+        lent = smoothing * np.where(np.eye(size), right, (1 - right) / (size - 1)) + _FLOOR
+        confusion = given.reshape(raters, size, size) + lent
         confusion = confusion / confusion.sum(axis=1, keepdims=True)
         logs = np.log(confusion).reshape(raters * size, size)[sorted_cell]
         chance = np.add.reduceat(logs, starts, axis=0) + np.log(marginals)

@@ -71,8 +71,8 @@ def test_weighted_kappa_weighs_by_the_distance_of_labels_not_of_their_places():
     assert round(named.value, 4) == 0.6078
 
 
-def test_real_labels_with_missing_raters_give_the_published_kappa(shared_data):
-    with (shared_data / "hatecheck/rater_labels.csv").open(encoding="utf-8", newline="") as file:
+def test_real_labels_with_missing_raters_give_the_published_kappa(shared_file):
+    with shared_file("hatecheck/rater_labels.csv").open(encoding="utf-8", newline="") as file:
         table = [[row[f"label_{i}"] or None for i in range(1, 11)] for row in csv.DictReader(file)]
     kappa, alpha = fleiss_kappa(table), krippendorff_alpha(table)
     assert (round(kappa.value, 4), kappa.n) == (0.9285, len(table))

@@ -1,0 +1,17 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_file(shared_data: Path) -> Callable[[str], Path]:
+    """Finds one file of the public data; a test that needs it is skipped, naming it, where it is absent."""
+
+    def find(name: str) -> Path:
+        path = shared_data / name
+        if not path.is_file():
+            pytest.skip(f"{path} is not here")
+        return path
+
+    return find
