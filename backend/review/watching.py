@@ -1,7 +1,7 @@
 """Watching raters: what copies of items tell about them, the notice when they fall, pausing one in a task.
 
-A notice is kept as a figure, one for a rater and a task; it comes and goes with their answers, and a lead who has looked
-at it can put it away: it comes back only for what is answered after that. Nobody but leads is told.
+A notice is kept with the rater's standing in the task; it comes and goes with their answers, and a lead who has looked at
+it can put it away: it comes back only for what is answered after that. Nobody but leads is told.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ from backend.review.drift import fallen
 from backend.review.grading import grade, is_right
 from backend.store.accounts import Account
 from backend.store.base import now
-from backend.store.work import Annotation, Figure, Gold, Item, Task
+from backend.store.work import Annotation, Gold, Item, Qualification, Task
 from backend.task_options import TaskOptions
 from backend.vocabulary import Action, ItemPurpose
 
-DRIFT = "drift"
-"""The name of the figures that hold notices."""
 WATCHED = (ItemPurpose.GOLD, ItemPurpose.REPEAT)
 
 
@@ -51,12 +49,12 @@ def put_notice_away(*, session: Session, actor: Actor, project_id: int, task_id:
     """A lead has looked at the notice: only answers after this one can bring it back."""
     check(actor, Action.CREATE_TASK, project_id)
     _task(session, project_id, task_id)
-    found = _figure(session, project_id, task_id, account_id)
-    if found is None or not found.value.get("sentences"):
+    found = _standing(session, task_id, account_id)
+    if found is None or found.drifted_at is None:
         raise NotFound("There is no such notice any more.")
     scores = _scores(session, task_id, account_id)
-    found.value = {"sentences": [], "seen": {str(purpose): len(given) for purpose, given in scores.items()}}
-    found.computed_at = now()
+    found.drift = {"seen": {str(purpose): len(given) for purpose, given in scores.items()}}
+    found.drifted_at = None
     session.add(found)
     audit.record(session, actor, "drift_seen", project_id=project_id, subject=f"task {task_id}", account_id=account_id)
     session.commit()
@@ -97,22 +95,24 @@ def score_again(session: Session, task: Task, original_id: int) -> None:
 
 def look_for_drift(session: Session, task: Task, account_id: int) -> None:
     """Bring the notice about a rater in line with their answers so far."""
-    found = _figure(session, task.project_id, task.id or 0, account_id)
-    seen = found.value.get("seen", {}) if found is not None else {}
+    found = _standing(session, task.id or 0, account_id)
+    seen = found.drift.get("seen", {}) if found is not None else {}
     sentences = []
     for purpose, scores in _scores(session, task.id or 0, account_id).items():
         fall = fallen(scores, seen=seen.get(str(purpose), 0))
         if fall is not None:
             sentences.append(("Gold: " if purpose is ItemPurpose.GOLD else "Own earlier answers: ") + fall.sentence)
-    value = {"sentences": sentences, "seen": seen}
-    if found is not None:
-        found.value, found.computed_at = value, now()
-        session.add(found)
-        session.flush()
-    elif sentences:
-        new = Figure(project_id=task.project_id, name=DRIFT, subject=_subject(task.id or 0, account_id), value=value)
-        with suppress(IntegrityError), session.begin_nested():  # another tab of the rater was first, and saw the same
+    if found is None and not sentences:
+        return
+    if found is None:
+        new = Qualification(task_id=task.id or 0, account_id=account_id)
+        with suppress(IntegrityError), session.begin_nested():  # another tab of the rater may have been first
             session.add(new)
+        found = _standing(session, task.id or 0, account_id) or new
+    found.drift = {"seen": seen, "sentences": sentences}
+    found.drifted_at = (found.drifted_at or now()) if sentences else None
+    session.add(found)
+    session.flush()
 
 
 def _score(session: Session, task: Task, item: Item, annotation: Annotation) -> float | None:
@@ -141,15 +141,9 @@ def _scores(session: Session, task_id: int, account_id: int) -> dict[ItemPurpose
     return {purpose: list(newest[purpose].values()) for purpose in WATCHED if newest[purpose]}
 
 
-def _figure(session: Session, project_id: int, task_id: int, account_id: int) -> Figure | None:
-    query = select(Figure).where(
-        Figure.project_id == project_id, Figure.name == DRIFT, Figure.subject == _subject(task_id, account_id)
-    )
-    return session.exec(query.with_for_update()).one_or_none()
-
-
-def _subject(task_id: int, account_id: int) -> str:
-    return f"{task_id}/{account_id}"
+def _standing(session: Session, task_id: int, account_id: int) -> Qualification | None:
+    query = select(Qualification).where(Qualification.task_id == task_id, Qualification.account_id == account_id)
+    return session.exec(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
 
 
 def _task(session: Session, project_id: int, task_id: int) -> Task:

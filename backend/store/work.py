@@ -188,10 +188,11 @@ class Gold(Table, table=True):
 
 
 class Qualification(Table, table=True):
-    """How a rater does in a task's calibration round. `attempt` counts rounds; `passed_at` opens the real items.
+    """How a rater stands in a task: the calibration round, and whether they fell since. Made with the first of either.
 
-    `asked`, `answered` and `correct` are of the round that goes on; `history` keeps those that ended, as objects with
-    attempt, answered, correct and passed.
+    `attempt` counts rounds; `passed_at` opens the real items. `asked`, `answered` and `correct` are of the round that goes
+    on; `history` keeps those that ended, as objects with attempt, asked, answered, correct and passed. `drifted_at` is set
+    while there is a notice, whose words are in `drift`.
     """
 
     __table_args__ = (UniqueConstraint("task_id", "account_id"),)
@@ -205,6 +206,8 @@ class Qualification(Table, table=True):
     correct: int = 0
     history: list[dict[str, Any]] = document(list)
     passed_at: datetime | None = moment()
+    drifted_at: datetime | None = moment()
+    drift: dict[str, Any] = document()
     created_at: datetime = created()
 
 
