@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from backend.review import queries
@@ -18,37 +21,44 @@ DECISIONS = {"approve": "Approve", "reject": "Reject", "flag": "Flag"}
 DONE = {"approve": "approved", "reject": "rejected", "flag": "flagged"}
 
 
-def choose_filter(visit: Visit) -> RecordFilter:
-    """Draw the filters; the values typed and chosen as a filter."""
+def choose_filter(visit: Visit, *, prefix: str = "records-") -> RecordFilter:
+    """Draw the filters, fields whose keys begin with `prefix`; the values typed and chosen as a filter."""
     with visit.reading() as session:
         sources = queries.sources(session, visit.actor, visit.project_id)
         slices = queries.slice_values(session, visit.actor, visit.project_id)
     text, status, finding = st.columns([3, 2, 2])
-    words = text.text_input("Search", key="records-text", placeholder="In questions and answers, or a record's number")
-    statuses = status.multiselect(
-        "Status", list(RecordStatus), format_func=lambda found: STATUS[found][0], key="records-status", placeholder="Any"
+    text.text_input("Search", key=f"{prefix}text", placeholder="In questions and answers, or a record's number")
+    status.multiselect(
+        "Status", list(RecordStatus), format_func=lambda found: STATUS[found][0], key=f"{prefix}status", placeholder="Any"
     )
-    kind = finding.selectbox(
+    finding.selectbox(
         "Finding",
         ["", *FindingKind],
         format_func=lambda found: FINDING_WORDS.get(found, found) or "Any",
-        key="records-finding",
+        key=f"{prefix}finding",
     )
     source, key, value, repeats = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    source_id = source.selectbox(
-        "Import", [0, *sources], format_func=lambda found: sources.get(found, "Any"), key="records-source"
-    )
-    slice_key = key.selectbox("Metadata", ["", *slices], format_func=lambda found: found or "Any", key="records-slice")
-    slice_value = value.selectbox("Value", slices.get(slice_key, []), key=f"records-value-{slice_key}", disabled=not slice_key)
+    source.selectbox("Import", [0, *sources], format_func=lambda found: sources.get(found, "Any"), key=f"{prefix}source")
+    slice_key = key.selectbox("Metadata", ["", *slices], format_func=lambda found: found or "Any", key=f"{prefix}slice")
+    value.selectbox("Value", slices.get(slice_key, []), key=f"{prefix}value-{slice_key}", disabled=not slice_key)
+    repeats.checkbox("Repeated only", key=f"{prefix}duplicates")
+    fields = {str(name).removeprefix(prefix): found for name, found in st.session_state.items() if str(name).startswith(prefix)}
+    return filter_of(fields, faq_id=_faq_of_link() if prefix == "records-" else None)
+
+
+def filter_of(fields: Mapping[str, Any], *, faq_id: int | None = None) -> RecordFilter:
+    """The filter that the fields, by their names without a prefix, stand for."""
+    slice_key = fields.get("slice") or ""
+    slice_value = fields.get(f"value-{slice_key}")
     return RecordFilter(
-        statuses=tuple(statuses),
-        source_id=source_id or None,
+        statuses=tuple(fields.get("status") or ()),
+        source_id=fields.get("source") or None,
         slice_key=slice_key if slice_value is not None else "",
         slice_value=slice_value or "",
-        finding=FindingKind(kind) if kind else None,
-        text=words or "",
-        duplicates_only=repeats.checkbox("Repeated only", key="records-duplicates"),
-        faq_id=_faq_of_link(),
+        finding=FindingKind(fields["finding"]) if fields.get("finding") else None,
+        text=fields.get("text") or "",
+        duplicates_only=bool(fields.get("duplicates")),
+        faq_id=faq_id,
     )
 
 
