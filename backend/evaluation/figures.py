@@ -1,7 +1,8 @@
 """Which figures are kept, and how each is worked out from what was judged. Pure: judgements in, plain values out.
 
-A figure has a name and a subject: "models" of all tasks (no subject) or of one ("task:7"), "slices" of one measure and
-version. "index" lists what there is to cut; "work" holds answers by hour and rater, for dashboards and forecasts.
+A figure has a name and a subject: "models" of all tasks (no subject) or of one ("task:7"), "quality" of one task, "slices"
+of one measure and version. "index" lists what there is to cut; "work" holds answers by hour and rater, for dashboards and
+forecasts.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import pandas as pd
 
 from backend.evaluation.judgements import Judged
 from backend.evaluation.leaderboard import comparison_figures
+from backend.evaluation.quality import quality_figure
 from backend.evaluation.ratings import rating_figures, weekly_agreement
 from backend.evaluation.slicing import Measure, coded, judged_measures, slice_figure
 from backend.rubrics import Question
 
 MODELS, INDEX, SLICES, AGREEMENT, PROGRESS, WORK = "models", "index", "slices", "agreement", "progress", "work"
+QUALITY = "quality"
 COUNTED = (PROGRESS, WORK)
 """Figures that the database counts; the others are made from judgements."""
 
@@ -52,7 +55,7 @@ def worked_out(material: Material, name: str, subject: str) -> dict[str, Any] | 
 
 def all_figures(material: Material) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every figure that is made from judgements with its name and subject, one after the other."""
-    for name in (AGREEMENT, MODELS, INDEX, SLICES):
+    for name in (AGREEMENT, MODELS, INDEX, SLICES, QUALITY):
         yield from _of(material, name, None)
 
 
@@ -61,6 +64,10 @@ def _of(material: Material, name: str, subject: str | None) -> Iterator[tuple[st
         yield name, "", {"weeks": records(weekly_agreement(material.judged))}
     elif name == MODELS:
         yield from _models(material, subject)
+    elif name == QUALITY:
+        for task, questions in material.by_task.items():
+            if subject in (None, subject_of(task)):
+                yield QUALITY, subject_of(task), quality_figure(material.judged.of_task(task), questions)
     elif name == INDEX:
         yield name, "", _index(material)
     elif name == SLICES:
