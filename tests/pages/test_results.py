@@ -3,16 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from backend.access.sessions import COOKIE, open_session
 from backend.runtime import Runtime
-from backend.store.work import Task
-from backend.vocabulary import TaskKind, TaskStatus
 from tests.backend.evaluation.scene import a_scene, compared, evaluated
 from tests.factories import a_person
 
+TABS, HEADS, EXAMPLES = "models-2-0", ":material/balance: One against one", ":material/chat: Examples"
 PAGES = Path(__file__).parents[2] / "pages"
 
 
@@ -32,45 +30,44 @@ def a_page(house: Runtime, name: str = "results", *, who: str = "lead", judged: 
     return page.run()
 
 
-def tasks(house: Runtime) -> list[Task]:
-    with house.database.reading() as session:
-        return list(session.exec(select(Task).order_by(Task.id)))  # type: ignore[arg-type]
+def on_tab(page: AppTest, tab: str) -> AppTest:
+    page.session_state[TABS] = tab
+    return page.run()
 
 
-def test_a_lead_sees_the_win_rate_its_interval_and_the_position_bias(house: Runtime) -> None:
+def test_a_lead_sees_who_is_stronger_and_whether_side_or_length_decided(house: Runtime) -> None:
     page = a_page(house)
     assert not page.exception
-    assert [metric.value for metric in page.metric] == ["83%", "20", "4", "0", "0"]
+    assert "ties as half wins" in page.caption[0].value
+    said = [element.value for element in (*page.info, *page.warning)]
+    assert any(text.startswith("Left won 83%") for text in said)
+    assert any(text.startswith("The longer answer won") for text in said)
+    page.session_state["leaderboard-behind"] = True
+    frame = page.run().dataframe[0].value
+    assert frame["version"].tolist() == ["1 · Version 1", "0 · touchstone-mini"]
+    assert frame["win rate"].round(2).tolist() == [0.83, 0.17]
+
+
+def test_one_against_one_shows_the_win_rate_and_its_interval(house: Runtime) -> None:
+    page = on_tab(a_page(house), HEADS)
+    assert not page.exception
+    assert [metric.value for metric in page.metric] == ["83%", "–", "20", "4", "0", "0"]
     assert any("95% interval 55% to 95% (Wilson), over 12 questions" in text.value for text in page.text)
-    assert "Left won" in page.warning[0].value
+
+
+def test_examples_show_both_answers_as_text(house: Runtime) -> None:
+    page = on_tab(a_page(house), EXAMPLES)
+    assert not page.exception
+    assert {code.value for code in page.code} >= {"I do not know."}
+    page.segmented_control(key="examples-outcome").select("lost").run()
+    assert not page.exception
+    assert len(page.code) == 4
 
 
 def test_without_answers_the_page_says_what_to_do(house: Runtime) -> None:
     page = a_page(house, judged=False)
     assert not page.exception
     assert "Nobody has rated" in page.info[0].value
-
-
-@pytest.mark.parametrize(("kind", "items"), [(TaskKind.COMPARE, 12), (TaskKind.RATE, 24)])
-def test_a_lead_makes_a_task_after_a_preview_and_pauses_it(house: Runtime, kind: TaskKind, items: int) -> None:
-    page = a_page(house, "tasks", judged=False)
-    page.selectbox(key="task-kind").select(kind).run()
-    assert any(f"make {items} items and {items * 2} answers" in info.value for info in page.info)
-    page.text_input(key="task-name").set_value("Spring").run()
-    page.button(key="task-make").click().run()
-    assert not page.exception
-    (task,) = tasks(house)
-    assert (task.kind, task.name, task.overlap) == (kind, "Spring", 2)
-    page.button(key=f"paused-{task.id}").click().run()
-    assert tasks(house)[0].status is TaskStatus.PAUSED
-    page.button(key=f"closed-{task.id}").click().run()
-    assert tasks(house)[0].status is TaskStatus.CLOSED
-
-
-def test_without_an_evaluation_the_form_points_to_one(house: Runtime) -> None:
-    page = a_page(house, "tasks", answered=False)
-    assert not page.exception
-    assert any("Run one first" in info.value for info in page.info)
 
 
 @pytest.mark.parametrize("name", ["results", "slices"])
