@@ -75,10 +75,39 @@ class FindingKind(StrEnum):
     EMAIL = "email"
     PHONE = "phone"
     CARD = "card"
+    NAME = "name"
+    ADDRESS = "address"
+    IDENTITY = "identity"
+    ACCOUNT = "account"
+    BIRTH_DATE = "birth_date"
+    REFERENCE = "reference"
+    IP_ADDRESS = "ip_address"
+    PLACE = "place"
+    ORGANISATION = "organisation"
+    OCCUPATION = "occupation"
+    NATIONALITY = "nationality"
+    WEB_ADDRESS = "web_address"
+    DATE = "date"
+    AGE = "age"
+    POSTCODE = "postcode"
 
 
-PERSONAL_FINDINGS = frozenset({FindingKind.EMAIL, FindingKind.PHONE, FindingKind.CARD})
-"""Findings that keep a record out of snapshots while they are open."""
+PERSONAL_FINDINGS = frozenset(
+    {
+        FindingKind.EMAIL, FindingKind.PHONE, FindingKind.CARD, FindingKind.NAME, FindingKind.ADDRESS, FindingKind.IDENTITY,
+        FindingKind.ACCOUNT, FindingKind.BIRTH_DATE, FindingKind.REFERENCE, FindingKind.IP_ADDRESS, FindingKind.PLACE,
+        FindingKind.ORGANISATION, FindingKind.OCCUPATION, FindingKind.NATIONALITY, FindingKind.WEB_ADDRESS, FindingKind.DATE,
+        FindingKind.AGE, FindingKind.POSTCODE,
+    }
+)  # fmt: skip
+"""Findings that keep a record out of snapshots while they are open. A project chooses which of them are looked for."""
+
+
+class Replacement(StrEnum):
+    """What stands in place of personal data: a mask such as [NAME], or a stand-in that reads like the real thing."""
+
+    MASK = "mask"
+    SURROGATE = "surrogate"
 
 
 class FindingStatus(StrEnum):
@@ -171,6 +200,15 @@ class Split(StrEnum):
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
+
+
+class SnapshotKind(StrEnum):
+    """What a snapshot's rows hold, and so what can be learned from it."""
+
+    SFT = "sft"
+    PREFERENCES = "preferences"
+    THUMBS = "thumbs"
+    LABELS = "labels"
 
 
 class JobKind(StrEnum):

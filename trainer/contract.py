@@ -9,6 +9,7 @@ Snapshot folder (made by `backend.datasets`, read by the trainer): one JSONL a s
   preferences  ``"prompt": M, "chosen": M, "rejected": M``; the latter two are one assistant message each
   thumbs       ``"messages": M, "desirable": bool``; the verdict is on the last message, an answer
   labels       ``"label": str`` and ``"text": str`` or ``"messages": M``
+Several rows may be of one question: they name it as ``"record": str`` then, and its approved answer as ``"reference": str``.
 
 Run folder: the file names below. `metrics.jsonl` has one object a line, with ``event``:
   train       step, epoch, loss (what the objective minimises), learning_rate, grad_norm, tokens_per_second, seconds

@@ -26,7 +26,7 @@ from trainer.folder import write_json
 from trainer.generate import generate
 from trainer.model import Loaded, choose_device, choose_dtype, load_adapter, load_base
 from trainer.objectives import TrainedLogits, token_log_probs
-from trainer.rows import BadData, Row, read_split
+from trainer.rows import BadData, Row, read_questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class RowLoss:
 def evaluate(config: EvaluateConfig, out: Path) -> dict[str, Any]:
     """Writes `responses.jsonl` and then `report.json` into `out`; returns the report. Raises BadData or BadModel."""
     torch.set_num_threads(config.threads)
-    rows = read_split(Path(config.data), config.split)[: config.limit]
+    rows = read_questions(Path(config.data), config.split)[: config.limit]
     if not rows:
         raise BadData(f"{config.split}.jsonl has no rows to evaluate on.")
     out.mkdir(parents=True, exist_ok=True)

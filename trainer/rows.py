@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,11 @@ def read_rows(folder: Path, objective: str) -> dict[str, list[Row]]:
 
 def read_split(folder: Path, split: str, objective: str = "sft") -> list[Row]:
     """The rows of one split, in file order. Raises BadData with file and line for the first bad one."""
+    return [_row(line, place, objective) for place, line in _lines(folder, split)]
+
+
+def _lines(folder: Path, split: str) -> list[tuple[str, str]]:
+    """Where each line stands, and the line."""
     path = folder / f"{split}.jsonl"
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -60,16 +65,44 @@ def read_split(folder: Path, split: str, objective: str = "sft") -> list[Row]:
         raise BadData(f"{path} is missing: a snapshot folder has train.jsonl, validation.jsonl and test.jsonl.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadData(f"{path} cannot be read as UTF-8 text: {error}") from error
-    return [_row(line, f"{path.name} line {number}", objective) for number, line in enumerate(lines, 1) if line.strip()]
+    return [(f"{path.name} line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def _row(line: str, place: str, objective: str) -> Row:
+def _object(line: str, place: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise BadData(f"{place}: not JSON ({error}).") from error
     if not isinstance(value, dict):
         raise BadData(f"{place}: needs an object with a list of messages.")
+    return value
+
+
+def read_questions(folder: Path, split: str) -> list[Row]:
+    """The questions of one split with their reference answers, for an evaluation: each once, whatever the rows' kind.
+
+    Rows with labels name their question's `record` and its approved answer as `reference`; without one it is the chosen
+    answer, or one with a thumb up.
+    """
+    found: dict[str, Row] = {}
+    for place, line in _lines(folder, split):
+        value = _object(line, place)
+        kind = _kind(value)
+        if kind == "labels":
+            raise BadData(f"{place}: rows with classes have no answers to compare with. Evaluate on another snapshot.")
+        name = next(name for name, objective in OBJECTIVES.items() if objective.rows == kind)
+        row = _row(line, place, name)
+        reference = value.get("reference")
+        if isinstance(reference, str) and reference.strip():
+            row = replace(row, messages=(*row.messages[:-1], {"role": "assistant", "content": reference}))
+        elif row.desirable is False:
+            continue
+        found.setdefault(str(value.get("record", row.id)), replace(row, id=str(value.get("record", row.id))))
+    return list(found.values())
+
+
+def _row(line: str, place: str, objective: str) -> Row:
+    value = _object(line, place)
     wanted, given = OBJECTIVES[objective].rows, _kind(value)
     if given != wanted:
         fitting = " or ".join(name for name, known in OBJECTIVES.items() if known.rows == given)

@@ -13,6 +13,7 @@ from backend.conversations import Message
 from backend.datasets.splits import Member
 from backend.detectors.duplicates import duplicate_key
 from backend.detectors.personal import find_in_messages
+from backend.detectors.privacy import DEFAULT, PrivacyRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,18 @@ class Selection:
     duplicates: Mapping[int, int]
 
 
-def has_new_personal_data(messages: Sequence[Message], dismissed: Collection[str]) -> bool:
+def has_new_personal_data(messages: Sequence[Message], dismissed: Collection[str], rules: PrivacyRules = DEFAULT) -> bool:
     """Whether a text holds personal data that nobody has dismissed as none; `dismissed` are the texts of such findings."""
-    return any(messages[f.message].content[f.start : f.end] not in dismissed for f in find_in_messages(messages))
+    return any(messages[f.message].content[f.start : f.end] not in dismissed for f in find_in_messages(messages, rules))
 
 
-def select(candidates: Sequence[Candidate], *, open_findings: Collection[int], dismissed: Mapping[int, set[str]]) -> Selection:
+def select(
+    candidates: Sequence[Candidate],
+    *,
+    open_findings: Collection[int],
+    dismissed: Mapping[int, set[str]],
+    rules: PrivacyRules = DEFAULT,
+) -> Selection:
     """Sort candidates out. `open_findings` are record ids; `dismissed` maps a record id to texts ruled not personal.
 
     Texts are checked when they are imported; what a person has edited since is checked here again.
@@ -56,7 +63,7 @@ def select(candidates: Sequence[Candidate], *, open_findings: Collection[int], d
     for candidate in sorted(candidates, key=lambda c: c.record_id):
         edited = candidate.revision_number > 1
         if candidate.record_id in open_findings or (
-            edited and has_new_personal_data(candidate.messages, dismissed.get(candidate.record_id, set()))
+            edited and has_new_personal_data(candidate.messages, dismissed.get(candidate.record_id, set()), rules)
         ):
             personal.append(candidate.record_id)
         elif (kept := first.setdefault(candidate.content_hash, candidate.record_id)) != candidate.record_id:

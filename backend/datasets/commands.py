@@ -13,21 +13,30 @@ from backend.access.actors import SYSTEM
 from backend.access.queries import project_id_of
 from backend.datasets.exporting import SHAPES, What, export
 from backend.datasets.freezing import freeze
+from backend.datasets.kinds import Labelling
 from backend.datasets.splits import Ratios
 from backend.errors import InvalidInput, NotFound, ServiceUnavailable
 from backend.runtime import Runtime
 from backend.store.models import Snapshot
-from backend.vocabulary import Split
+from backend.vocabulary import SnapshotKind, Split
 
 
 def register(subparsers: Any) -> None:
     """Add the parsers."""
-    snapshot = subparsers.add_parser("snapshot", help="freeze a project's approved records")
+    snapshot = subparsers.add_parser("snapshot", help="freeze approved records, or what people said about answers")
     snapshot.add_argument("--project", required=True, help="the project's short name")
     snapshot.add_argument("--name", default="", help="what to call it")
     snapshot.add_argument("--seed", type=int, default=0, help="another seed draws another test set (default: 0)")
     snapshot.add_argument("--ratios", default="80/10/10", help="train/validation/test (default: 80/10/10)")
     snapshot.add_argument("--leave-out-personal", action="store_true", help="leave out records with open personal data")
+    snapshot.add_argument(
+        "--kind", choices=[kind.value for kind in SnapshotKind], default="sft", help="what its rows hold (default: sft)"
+    )
+    snapshot.add_argument("--edits", action="store_true", help="preferences: what experts wrote is preferred to the import")
+    snapshot.add_argument("--question", default="", help="thumbs: the rubric's question that decides; the mean without it")
+    snapshot.add_argument("--up-from", type=float, default=0.7, help="thumbs: ratings (0 to 1) from here on are up")
+    snapshot.add_argument("--down-to", type=float, default=0.4, help="thumbs: ratings up to here are down")
+    snapshot.add_argument("--label", default="", help="labels: the metadata key that holds the class")
     snapshot.set_defaults(handler=_snapshot)
     exporter = subparsers.add_parser("export", help="write records, approved texts or a snapshot into a file")
     exporter.add_argument("out", type=Path, metavar="OUT", help="the file to write")
@@ -50,8 +59,16 @@ def _snapshot(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
             seed=arguments.seed,
             ratios=parse_ratios(arguments.ratios),
             leave_out_personal=arguments.leave_out_personal,
+            labelling=Labelling(
+                kind=SnapshotKind(arguments.kind),
+                edits=arguments.edits,
+                question=arguments.question,
+                up_from=arguments.up_from,
+                down_to=arguments.down_to,
+                label=arguments.label,
+            ),
         )
-    told = {key: made.manifest[key] for key in ("rows", "counts", "duplicates", "left_out", "content_hash")}
+    told = {key: made.manifest[key] for key in ("kind", "rows", "counts", "duplicates", "left_out", "content_hash")}
     folder = str(house.settings.snapshots / made.folder)
     return {"snapshot": made.number, "id": made.id, "name": made.name, "folder": folder} | told
 

@@ -17,10 +17,11 @@ from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.conversations import Conversation, Shape, messages_from_json, to_csv, to_jsonl
 from backend.datasets import queries
+from backend.datasets.kinds import kind_of
 from backend.errors import InvalidInput, NotFound, NotReady
 from backend.store.models import SnapshotRow
 from backend.store.records import Project, Record, RecordRevision
-from backend.vocabulary import Action, Split
+from backend.vocabulary import Action, SnapshotKind, Split
 
 
 class What(StrEnum):
@@ -70,6 +71,8 @@ def export(
         snapshot = queries.get_snapshot(session, actor, snapshot_id)
         if snapshot.project_id != project_id:
             raise NotFound("There is no such snapshot in this project.")
+        if kind_of(snapshot.manifest) is not SnapshotKind.SFT:
+            raise InvalidInput("Its rows are labels, which these formats have no place for. Its folder holds them as JSONL.")
         name = f"{project.slug}-snapshot-{snapshot.number}" + (f"-{split.value}" if split else "")
     conversations = _conversations(session, project_id, what, snapshot_id, split)
     if not conversations:

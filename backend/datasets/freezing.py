@@ -17,7 +17,8 @@ from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.datasets import candidates as picking
 from backend.datasets import folders, manifests, queries, splits
-from backend.datasets.candidates import Candidate, Selection
+from backend.datasets.kinds import NEEDS, Labelling
+from backend.datasets.lessons import Harvest
 from backend.datasets.manifests import FrozenRow
 from backend.datasets.splits import Ratios
 from backend.errors import NotFound, NotReady
@@ -25,7 +26,7 @@ from backend.settings import Settings
 from backend.store import frozen
 from backend.store.models import Snapshot, SnapshotRow
 from backend.store.records import Project
-from backend.vocabulary import Action, Split
+from backend.vocabulary import Action, SnapshotKind, Split
 
 
 def freeze(
@@ -38,20 +39,23 @@ def freeze(
     seed: int = 0,
     ratios: Ratios | None = None,
     leave_out_personal: bool = False,
+    labelling: Labelling | None = None,
 ) -> Snapshot:
-    """Freeze every approved revision of a project.
+    """Freeze every approved revision of a project, or what people said about answers to approved questions.
 
-    Raises NotReady when nothing is approved, and when approved rows hold personal data, unless `leave_out_personal` says
-    to freeze the others. What was left out, and why, is in the manifest.
+    Raises NotReady when there is nothing of the kind, and when approved rows hold personal data, unless `leave_out_personal`
+    says to freeze the others. Labels on answers with personal data are always left out. What was left out, and why, is in
+    the manifest.
     """
     check(actor, Action.SNAPSHOT, project_id)
     project = session.exec(select(Project).where(Project.id == project_id).with_for_update()).one_or_none()
     if project is None:
         raise NotFound("There is no such project.")
     shares = ratios or Ratios()
-    selection = queries.selection(session, project_id)
-    _refuse_unless_ready(selection, leave_out_personal)
-    rows = _split(selection.rows, seed=seed, ratios=shares)
+    how = labelling or Labelling()
+    found = queries.harvest(session, project_id, how)
+    _refuse_unless_ready(found, how, leave_out_personal)
+    rows = _split(found, how, seed=seed, ratios=shares)
     files = manifests.files_of(rows)
     manifest = manifests.build(
         project=project.slug,
@@ -59,8 +63,9 @@ def freeze(
         ratios=shares.to_json(),
         rows=rows,
         files=files,
-        duplicates=selection.duplicates,
-        left_out={"personal data": selection.personal},
+        duplicates=found.duplicates,
+        left_out=found.left_out,
+        told=found.told,
     )
     number = 1 + (session.exec(select(func.max(Snapshot.number)).where(Snapshot.project_id == project_id)).one() or 0)
     snapshot = Snapshot(
@@ -90,23 +95,28 @@ def verify(*, session: Session, actor: Actor, settings: Settings, snapshot_id: i
     return snapshot
 
 
-def _refuse_unless_ready(selection: Selection, leave_out_personal: bool) -> None:
-    if selection.personal and not leave_out_personal:
-        named = ", ".join(str(record_id) for record_id in selection.personal[:20])
-        more = f" and {len(selection.personal) - 20} more" if len(selection.personal) > 20 else ""
+def _refuse_unless_ready(found: Harvest, how: Labelling, leave_out_personal: bool) -> None:
+    personal = found.left_out.get("personal data", ()) if how.kind is SnapshotKind.SFT else ()
+    if personal and not leave_out_personal:
+        named = ", ".join(str(record_id) for record_id in personal[:20])
+        more = f" and {len(personal) - 20} more" if len(personal) > 20 else ""
         raise NotReady(
-            f"{len(selection.personal)} approved records hold personal data, neither masked nor dismissed: {named}{more}. "
+            f"{len(personal)} approved records hold personal data, neither masked nor dismissed: {named}{more}. "
             "Mask or dismiss it first, or choose to leave these records out."
         )
-    if not selection.rows:
-        raise NotReady("There is nothing to freeze: no record of this project is approved. Approve some on the review page.")
+    if not found.count:
+        what = "no record of this project is approved" if how.kind is SnapshotKind.SFT else "there are no labels of this kind"
+        raise NotReady(f"There is nothing to freeze: {what}. {NEEDS[how.kind]}")
+    if how.kind is SnapshotKind.LABELS and len(found.told["classes"]) < 2:
+        raise NotReady(f"All approved records have the same {how.label!r}, so there is nothing to tell apart.")
 
 
-def _split(rows: Sequence[Candidate], *, seed: int, ratios: Ratios) -> list[FrozenRow]:
-    """Rows in the order of their ids, each with its split and the bundle that it may not be parted from."""
-    tied = picking.members(rows)
+def _split(found: Harvest, how: Labelling, *, seed: int, ratios: Ratios) -> list[FrozenRow]:
+    """Records in the order of their ids, each with its split and the bundle that it may not be parted from."""
+    tied = picking.members(found.records)
     split_of = splits.assign(tied, seed=seed, ratios=ratios)
     bundle_of = {record_id: str(bundle[0]) for bundle in splits.bundles(tied) for record_id in bundle}
+    labelled = how.kind is not SnapshotKind.SFT
     return [
         FrozenRow(
             record_id=row.record_id,
@@ -114,11 +124,12 @@ def _split(rows: Sequence[Candidate], *, seed: int, ratios: Ratios) -> list[Froz
             approval_id=row.approval_id,
             split=split_of[row.record_id],
             group=bundle_of[row.record_id],
-            content_hash=row.content_hash,
-            messages=tuple(message.to_json() for message in row.messages),
+            content_hash=manifests.hash_of(found.lines[row.record_id]) if labelled else row.content_hash,
+            lines=tuple(found.lines[row.record_id]),
             slices=row.slices,
+            numbered=labelled,
         )
-        for row in rows
+        for row in found.records
     ]
 
 
@@ -140,7 +151,7 @@ def _save(session: Session, actor: Actor, snapshot: Snapshot, rows: Sequence[Fro
                 "content_hash": row.content_hash,
             }
         )
-        position[row.split] += 1
+        position[row.split] += len(row.lines)
     session.execute(insert(SnapshotRow), values)
     audit.record(
         session,
@@ -149,7 +160,8 @@ def _save(session: Session, actor: Actor, snapshot: Snapshot, rows: Sequence[Fro
         project_id=snapshot.project_id,
         subject=f"snapshot:{snapshot.id}",
         number=snapshot.number,
-        rows=len(rows),
+        kind=snapshot.manifest["kind"],
+        rows=snapshot.manifest["rows"],
         content_hash=snapshot.content_hash,
         left_out={reason: entry["count"] for reason, entry in snapshot.manifest["left_out"].items()},
     )

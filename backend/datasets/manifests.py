@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,10 @@ NAMED = 200
 
 @dataclass(frozen=True, slots=True)
 class FrozenRow:
-    """A row of a snapshot: an approved revision with the approval that let it in."""
+    """A record in a snapshot: an approved revision with the approval that let it in, and the lines that it gives.
+
+    Of approved answers it gives one line; of what people said about answers as many as there are labels on its question.
+    """
 
     record_id: int
     revision_id: int
@@ -30,19 +33,19 @@ class FrozenRow:
     split: Split
     group: str
     content_hash: str
-    messages: tuple[Mapping[str, str], ...]
+    lines: tuple[Mapping[str, Any], ...]
+    """What the lines hold beside the id, the group, the weight and the metadata."""
     slices: Mapping[str, str]
+    numbered: bool = False
+    """Whether several lines can be of one record: each has an id of its own then, and names its record."""
 
-    def to_line(self) -> str:
-        """The row as the trainer reads it (see `trainer.contract`), with its line break."""
-        value = {
-            "id": str(self.record_id),
-            "messages": [{"role": message["role"], "content": message["content"]} for message in self.messages],
-            "group": self.group,
-            "weight": 1.0,
-            "metadata": dict(sorted(self.slices.items())),
-        }
-        return json.dumps(value, ensure_ascii=False) + "\n"
+    def to_lines(self) -> Iterator[str]:
+        """The lines as the trainer reads them (see `trainer.contract`), each with its line break."""
+        for number, line in enumerate(self.lines, 1):
+            named = {"id": f"{self.record_id}-{number}", "record": str(self.record_id)} if self.numbered else {}
+            value = {"id": str(self.record_id), **named, **line, "group": self.group, "weight": 1.0}
+            value["metadata"] = dict(sorted(self.slices.items()))
+            yield json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def file_name(split: Split) -> str:
@@ -54,7 +57,7 @@ def files_of(rows: Iterable[FrozenRow]) -> dict[str, bytes]:
     """The bytes of each split's file, rows in the order given. Every split has a file, if an empty one."""
     lines: dict[Split, list[str]] = {split: [] for split in Split}
     for row in rows:
-        lines[row.split].append(row.to_line())
+        lines[row.split].extend(row.to_lines())
     return {file_name(split): "".join(part).encode() for split, part in lines.items()}
 
 
@@ -67,16 +70,22 @@ def build(
     files: Mapping[str, bytes],
     duplicates: Mapping[int, int],
     left_out: Mapping[str, Sequence[int]],
+    told: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The manifest. `duplicates` maps a record that was left out to the equal one that stayed; `left_out` gives reasons."""
+    """The manifest. `duplicates` maps a record that was left out to the equal one that stayed; `left_out` gives reasons.
+
+    `told` says what kind of labels the rows hold, and how they were made.
+    """
     content = {name: {"sha256": sha256(data), "bytes": len(data), "rows": data.count(b"\n")} for name, data in files.items()}
     return {
         "version": VERSION,
         "project": project,
         "seed": seed,
         "ratios": dict(ratios),
-        "rows": len(rows),
-        "counts": {split.value: sum(row.split is split for row in rows) for split in Split},
+        **told,
+        "rows": sum(len(row.lines) for row in rows),
+        "records": len(rows),
+        "counts": {split.value: sum(len(row.lines) for row in rows if row.split is split) for split in Split},
         "groups": len({row.group for row in rows}),
         "slices": _slices(rows),
         "duplicates": {"count": len(duplicates), "kept_instead": {str(k): v for k, v in list(duplicates.items())[:NAMED]}},
@@ -91,7 +100,7 @@ def _slices(rows: Sequence[FrozenRow]) -> dict[str, dict[str, dict[str, int]]]:
     counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for row in rows:
         for key, value in row.slices.items():
-            counts[key][str(value)][row.split.value] += 1
+            counts[key][str(value)][row.split.value] += len(row.lines)
     return {
         key: {value: dict(sorted(splits.items())) for value, splits in sorted(values.items())}
         for key, values in sorted(counts.items())
@@ -102,3 +111,8 @@ def _slices(rows: Sequence[FrozenRow]) -> dict[str, dict[str, dict[str, int]]]:
 def sha256(data: bytes) -> str:
     """64 hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def hash_of(lines: Sequence[Mapping[str, Any]]) -> str:
+    """What tells whether the labels of a record changed between two snapshots."""
+    return sha256(json.dumps(list(lines), ensure_ascii=True, sort_keys=True).encode())

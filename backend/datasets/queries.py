@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import func
@@ -13,13 +15,20 @@ from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.conversations import messages_from_json
 from backend.datasets import candidates as picking
-from backend.datasets.candidates import Candidate, Selection
+from backend.datasets import judgement_queries as judging
+from backend.datasets import lessons
+from backend.datasets.candidates import Candidate
 from backend.datasets.diff import Difference, Place, compare
+from backend.datasets.judgement_queries import Ground
+from backend.datasets.judgements import majority, thumbs
+from backend.datasets.kinds import Labelling, kind_of
+from backend.datasets.lessons import Harvest
+from backend.detectors.privacy import rules_of
 from backend.errors import IntegrityViolated, NotFound
 from backend.store.accounts import Account
 from backend.store.models import Run, Snapshot, SnapshotRow
-from backend.store.records import Approval, Finding, Record, RecordRevision
-from backend.vocabulary import PERSONAL_FINDINGS, Action, Decision, FindingStatus, RecordStatus, Split
+from backend.store.records import Approval, Finding, Project, Record, RecordRevision
+from backend.vocabulary import PERSONAL_FINDINGS, Action, Decision, FindingStatus, RecordStatus, SnapshotKind, Split
 
 
 def get_snapshot(session: Session, actor: Actor, snapshot_id: int) -> Snapshot:
@@ -31,8 +40,8 @@ def get_snapshot(session: Session, actor: Actor, snapshot_id: int) -> Snapshot:
     return snapshot
 
 
-def selection(session: Session, project_id: int) -> Selection:
-    """What a freeze would take now, and what it would leave out."""
+def ground(session: Session, project_id: int) -> Ground:
+    """The approved records that a freeze would take now, and what it would leave out: what every kind of snapshot stands on."""
     found = _approved(session, project_id)
     ids = {candidate.record_id for candidate in found}
     revision_of = {candidate.record_id: candidate.revision_id for candidate in found}
@@ -52,7 +61,36 @@ def selection(session: Session, project_id: int) -> Selection:
                 dismissed[finding.record_id].add(messages[finding.message]["content"][finding.start : finding.end])
         elif finding.revision_id == revision_of[finding.record_id]:
             open_findings.add(finding.record_id)
-    return picking.select(found, open_findings=open_findings, dismissed=dismissed)
+    rules = rules_of(session.get_one(Project, project_id).settings)
+    chosen = picking.select(found, open_findings=open_findings, dismissed=dismissed, rules=rules)
+    return Ground(chosen, rules, dismissed)
+
+
+def harvest(session: Session, project_id: int, labelling: Labelling) -> Harvest:
+    """What a freeze of this kind would hold now."""
+    base = ground(session, project_id)
+    if labelling.kind is SnapshotKind.SFT:
+        return lessons.of_answers(base.selection)
+    told: dict[str, Any] = {"kind": labelling.kind.value, "labelling": labelling.to_json()}
+    if labelling.kind is SnapshotKind.LABELS:
+        lines, without = lessons.of_labels(base.selection, labelling.label)
+        told["classes"] = dict(sorted(Counter(made[0]["label"] for made in lines.values()).items()))
+        base.left["no class"].update(without)
+        base.left["personal data"].update(base.selection.personal)
+        return lessons.harvest(base.selection, lines, base.left, told)
+    if labelling.kind is SnapshotKind.PREFERENCES:
+        voted = majority(judging.votes(session, project_id, base))
+        wanted = (*voted.labels, *(judging.edits(session, project_id, base) if labelling.edits else ()))
+        lines, sources = lessons.of_preferences(base.selection, wanted, base.clean)
+        undecided = voted.undecided
+    else:
+        scored = judging.scores(session, project_id, base, labelling)
+        rated = thumbs(scored, up_from=labelling.up_from, down_to=labelling.down_to)
+        lines, sources = lessons.of_thumbs(base.selection, rated.labels, base.clean)
+        undecided = rated.undecided
+        made = [line["desirable"] for lines_ in lines.values() for line in lines_]
+        told["thumbs"] = {"up": sum(made), "down": len(made) - sum(made)}
+    return lessons.harvest(base.selection, lines, base.left, told | {"undecided": undecided, "from": sources.to_json()})
 
 
 def _approved(session: Session, project_id: int) -> list[Candidate]:
@@ -93,31 +131,63 @@ def _approved(session: Session, project_id: int) -> list[Candidate]:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a freeze would do now. `by_status` has a row a status, `by_slice` one a metadata value of what would enter."""
+    """What a freeze would do now. `by_status` has a row a status, `by_slice` one a metadata value of what would enter.
+
+    `ready` counts rows, `left_out` says what stays out, by reason; `told` is what the manifest would tell of labels.
+    """
 
     ready: int
+    records: int
     personal: tuple[int, ...]
+    left_out: Mapping[str, Sequence[int]]
     duplicates: int
+    told: Mapping[str, Any]
     by_status: pd.DataFrame
     by_slice: pd.DataFrame
 
 
-def outlook(session: Session, actor: Actor, project_id: int) -> Outlook:
+def outlook(session: Session, actor: Actor, project_id: int, labelling: Labelling | None = None) -> Outlook:
     """The look before freezing."""
     check(actor, Action.SNAPSHOT, project_id)
-    chosen = selection(session, project_id)
+    chosen = harvest(session, project_id, labelling or Labelling())
     counted = select(Record.status, func.count()).where(Record.project_id == project_id).group_by(col(Record.status))
     counts = {str(status): count for status, count in session.exec(counted)}
     by_status = pd.DataFrame([{"status": status.value, "records": counts.get(status.value, 0)} for status in RecordStatus])
-    pairs = [(key, str(value)) for row in chosen.rows for key, value in row.slices.items()]
+    pairs = [(key, str(value)) for row in chosen.records for key, value in row.slices.items()]
     frame = pd.DataFrame(pairs, columns=["slice", "value"])
     by_slice = frame.groupby(["slice", "value"]).size().rename("records").reset_index()
     few = by_slice.groupby("slice")["value"].transform("size") <= 50
-    return Outlook(len(chosen.rows), chosen.personal, len(chosen.duplicates), by_status, by_slice[few].reset_index(drop=True))
+    return Outlook(
+        ready=chosen.count,
+        records=len(chosen.records),
+        personal=tuple(chosen.left_out.get("personal data", ())),
+        left_out=chosen.left_out,
+        duplicates=len(chosen.duplicates),
+        told=chosen.told,
+        by_status=by_status,
+        by_slice=by_slice[few].reset_index(drop=True),
+    )
+
+
+def label_keys(session: Session, actor: Actor, project_id: int) -> list[str]:
+    """Metadata keys of approved records that could be classes: at least two values, and not one for nearly every record."""
+    check(actor, Action.SNAPSHOT, project_id)
+    query = select(Record.slices).where(Record.project_id == project_id, col(Record.approved_revision_id).is_not(None))
+    values: dict[str, Counter[str]] = defaultdict(Counter)
+    for slices in session.exec(query):
+        for key, value in slices.items():
+            values[key][str(value)] += 1
+    return sorted(key for key, found in values.items() if 2 <= len(found) <= max(2, found.total() // 2))
+
+
+def rating_questions(session: Session, actor: Actor, project_id: int) -> dict[str, str]:
+    """Questions of rating tasks that a thumb can be made of: key → text."""
+    check(actor, Action.SNAPSHOT, project_id)
+    return judging.rating_questions(session, project_id)
 
 
 def snapshots(session: Session, actor: Actor, project_id: int) -> pd.DataFrame:
-    """Newest first: id, number, name, rows, train, validation, test, runs, seed, hash, created_by, created_at."""
+    """Newest first: id, number, name, kind, rows, train, validation, test, runs, seed, hash, created_by, created_at."""
     check(actor, Action.VIEW_DASHBOARD, project_id)
     runs = dict(
         session.exec(
@@ -134,6 +204,7 @@ def snapshots(session: Session, actor: Actor, project_id: int) -> pd.DataFrame:
         "id",
         "number",
         "name",
+        "kind",
         "rows",
         *(split.value for split in Split),
         "runs",
@@ -147,6 +218,7 @@ def snapshots(session: Session, actor: Actor, project_id: int) -> pd.DataFrame:
             "id": snapshot.id,
             "number": snapshot.number,
             "name": snapshot.name,
+            "kind": kind_of(snapshot.manifest).value,
             "rows": snapshot.manifest["rows"],
             **snapshot.manifest["counts"],
             "runs": runs.get(snapshot.id or 0, 0),

@@ -1,0 +1,68 @@
+"""What a snapshot can hold: approved answers, or what people said about answers. Pure.
+
+The choices are kept in the manifest, so that a snapshot says how its labels were made of people's answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from backend.errors import InvalidInput
+from backend.vocabulary import SnapshotKind
+
+HELP: Mapping[SnapshotKind, str] = {
+    SnapshotKind.SFT: "Approved answers, to be imitated.",
+    SnapshotKind.PREFERENCES: "Pairs of answers of which people preferred one: comparisons, rankings and, if you like, edits.",
+    SnapshotKind.THUMBS: "Single answers that people found good or bad: ratings, and thumbs from the chat.",
+    SnapshotKind.LABELS: "Questions with a class: one of the records' metadata, such as an intent.",
+}
+"""What each kind holds, in a sentence."""
+NEEDS: Mapping[SnapshotKind, str] = {
+    SnapshotKind.SFT: "Approve some records on the review page.",
+    SnapshotKind.PREFERENCES: "Make a comparison task of an evaluation's answers and let people compare, or take edits in.",
+    SnapshotKind.THUMBS: "Make a rating task of an evaluation's answers and let people rate, or let them chat.",
+    SnapshotKind.LABELS: "Import records with a metadata column that names a class, and approve them.",
+}
+"""What has to be done first where there is nothing to freeze."""
+MEAN = ""
+"""Stands for the mean of all questions of a rubric."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelling:
+    """How labels are made of what people said. What does not belong to the kind is ignored."""
+
+    kind: SnapshotKind = SnapshotKind.SFT
+    edits: bool = False
+    """Preferences: an approved text that an expert wrote counts as preferred to the imported one that it took the place of."""
+    question: str = MEAN
+    """Thumbs: the question of the rubric that decides; empty: the mean of all of them."""
+    up_from: float = 0.7
+    """Thumbs: a rating from here on (0 the worst, 1 the best) is a thumb up."""
+    down_to: float = 0.4
+    """Thumbs: a rating up to here is a thumb down. What lies between is left out."""
+    label: str = ""
+    """Labels: the metadata key that holds the class."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.down_to < self.up_from <= 1:
+            raise InvalidInput("The rating of a thumb up must be above that of a thumb down, both between 0 and 1.")
+        if self.kind is SnapshotKind.LABELS and not self.label.strip():
+            raise InvalidInput("Say which metadata holds the class.")
+
+    def to_json(self) -> dict[str, Any]:
+        """What the manifest tells: the choices that matter for the kind."""
+        names = {
+            SnapshotKind.SFT: (),
+            SnapshotKind.PREFERENCES: ("edits",),
+            SnapshotKind.THUMBS: ("question", "up_from", "down_to"),
+            SnapshotKind.LABELS: ("label",),
+        }[self.kind]
+        return {name: value for name, value in asdict(self).items() if name in names}
+
+
+def kind_of(manifest: Mapping[str, Any]) -> SnapshotKind:
+    """The kind of a snapshot; those of old have none in their manifest and hold approved answers."""
+    return SnapshotKind(manifest.get("kind", SnapshotKind.SFT))
