@@ -5,7 +5,7 @@ Nothing here tells a rater anything about versions, or about what others answere
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
@@ -16,16 +16,18 @@ from sqlmodel import Session, col, select
 from backend.access.actors import Actor
 from backend.access.policy import check, may
 from backend.review.answers import rubric_of
-from backend.review.leases import may_answer
+from backend.review.grading import is_right
+from backend.review.leases import may_answer, may_take_part
 from backend.rubrics import Question
 from backend.store.base import now
 from backend.store.work import Annotation, Item, Slot, Task
-from backend.task_options import TaskOptions
-from backend.vocabulary import Action, ItemStatus, TaskKind, TaskStatus
+from backend.vocabulary import Action, ItemPurpose, ItemStatus, TaskKind, TaskStatus
 
 DESK_KINDS = (TaskKind.RATE, TaskKind.COMPARE, TaskKind.RANK)
 SPEED_OF = 100
 """From how many of a rater's newest answers their speed is told."""
+HOURLY_FROM = 5
+GOLD_STEP = 5
 MANY = 500
 """Queues are counted up to here; longer ones show as "500+"."""
 
@@ -48,7 +50,7 @@ class DeskCount:
     """How much is left in a task for one rater (at most MANY), what they did in it, and today in the whole project.
 
     `seconds` is the median of their newest answers in the task, `hourly` how many of today's fit into an hour of work;
-    both None before the first.
+    None before the first, and before the fifth of today.
     """
 
     waiting: int
@@ -56,6 +58,11 @@ class DeskCount:
     today: int
     seconds: float | None = None
     hourly: int | None = None
+
+    def after(self, *, answered: int) -> DeskCount:
+        """The numbers when one item more was answered (1) or passed on (0)."""
+        waiting = self.waiting if self.waiting >= MANY else max(0, self.waiting - 1)
+        return replace(self, waiting=waiting, done=self.done + answered, today=self.today + answered)
 
     @property
     def waiting_text(self) -> str:
@@ -77,7 +84,7 @@ def desk_tasks(session: Session, *, actor: Actor, project_id: int) -> list[DeskT
             rubric_version=task.rubric_version,
         )
         for task in _open(session, project_id, DESK_KINDS)
-        if actor.account_id in _raters(task, actor)
+        if may_take_part(task, actor.account_id or 0)
     ]
 
 
@@ -85,16 +92,31 @@ def open_label_tasks(session: Session, *, actor: Actor, project_id: int) -> list
     """The names of open tasks whose work is on the review page, for those who may review."""
     if not may(actor, Action.REVIEW, project_id):
         return []
-    return [task.name for task in _open(session, project_id, (TaskKind.LABEL,)) if actor.account_id in _raters(task, actor)]
+    tasks = _open(session, project_id, (TaskKind.LABEL,))
+    return [task.name for task in tasks if may_take_part(task, actor.account_id or 0)]
+
+
+def own_gold(session: Session, *, actor: Actor, project_id: int, task_id: int) -> tuple[int, int] | None:
+    """(right, of how many) of the actor's first answers to known items; None before there are GOLD_STEP of them.
+
+    Told for whole steps only, so that nobody can see by it which item was one.
+    """
+    check(actor, Action.RATE, project_id)
+    query = (
+        select(Annotation.score)
+        .join(Item, col(Item.id) == Annotation.item_id)
+        .where(Annotation.project_id == project_id, Annotation.task_id == task_id, Annotation.account_id == actor.account_id)
+        .where(Item.purpose == ItemPurpose.GOLD, Annotation.number == 1, col(Annotation.score).is_not(None))
+        .order_by(col(Annotation.id))
+    )
+    scores = [score or 0.0 for score in session.exec(query).all()]
+    told = scores[: len(scores) // GOLD_STEP * GOLD_STEP]
+    return (sum(is_right(score) for score in told), len(told)) if told else None
 
 
 def _open(session: Session, project_id: int, kinds: tuple[TaskKind, ...]) -> list[Task]:
     query = select(Task).where(Task.project_id == project_id, Task.status == TaskStatus.OPEN, col(Task.kind).in_(kinds))
     return list(session.exec(query.order_by(col(Task.id))))
-
-
-def _raters(task: Task, actor: Actor) -> tuple[int | None, ...]:
-    return TaskOptions.from_json(task.options).raters or (actor.account_id,)
 
 
 def desk_count(session: Session, *, actor: Actor, project_id: int, task_id: int, at: datetime | None = None) -> DeskCount:
@@ -116,7 +138,7 @@ def desk_count(session: Session, *, actor: Actor, project_id: int, task_id: int,
         done=done,
         today=today,
         seconds=round(median(times), 1) if times else None,
-        hourly=round(today / worked * 3600) if worked >= 1 else None,
+        hourly=round(today / worked * 3600) if today >= HOURLY_FROM and worked >= 1 else None,
     )
 
 

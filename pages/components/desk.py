@@ -1,13 +1,13 @@
-"""The rating desk's hands: the items that one browser tab holds, and what becomes of a press.
+"""The rating desk's hands: the items that one browser tab holds, and what becomes of an answer to one.
 
-Presses are callbacks: they save in one transaction, make no `st.*` drawing call and name the item that they mean, so that
-a second fast press, or one that arrives late, never lands on the next item. What a tab holds is given back when it closes.
+Both desks use them, the fast one and the one of plain buttons. What a tab holds is given back when it closes.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +16,9 @@ import streamlit as st
 
 from backend.errors import AlreadyDone, LeaseLost, NotFound, TouchstoneError
 from backend.review import annotating
-from backend.review.annotating import WorkItem
-from backend.review.desk_queries import DeskTask
-from backend.vocabulary import TaskKind, Verdict
+from backend.review.desk_queries import DeskCount, DeskTask
+from backend.review.work_items import WorkItem
+from backend.vocabulary import Verdict
 from pages.components.notices import tell, unknown
 from pages.components.visit import Visit
 
@@ -27,25 +27,61 @@ REPEAT_SECONDS = 0.12
 _KEY = "desk-hand"
 IDLE_SECONDS = 3600
 """A tab in which nothing was done for this long holds on to nothing."""
+RECOUNT_SECONDS = 15.0
+"""How old the rater's numbers may be; in between the desk counts along."""
+ASK_AGAIN_SECONDS = 3.0
+"""How long not to ask for more items where the last time there were fewer than wanted."""
+
+
+@dataclass
+class Work:
+    """What is chosen for an item and not yet saved. `tying`: the next response shares the place of the last."""
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    ranking: list[list[int]] = field(default_factory=list)
+    tying: bool = False
+
+    @classmethod
+    def begun(cls, item: WorkItem) -> Work:
+        """What a correction starts from, and on top of it the draft."""
+        draft = item.draft
+        verdict, ranking, answers = draft.get("verdict"), draft.get("ranking"), draft.get("answers")
+        return cls(
+            answers=without_ids({**(item.answers or {}), **(answers if isinstance(answers, dict) else {})}),
+            verdict=Verdict(verdict) if verdict in set(Verdict) else item.verdict,
+            ranking=_places(ranking, len(item.texts)) or [list(tied) for tied in item.ranking],
+        )
+
+
+def _places(ranking: object, count: int) -> list[list[int]]:
+    if not isinstance(ranking, list) or not all(isinstance(tied, list) for tied in ranking):
+        return []
+    return [tied for tied in ranking if tied and all(type(place) is int and 0 <= place < count for place in tied)]
 
 
 @dataclass
 class Hand:
-    """What one tab holds of each task, in order, and the answers to the item at the front that are chosen so far."""
+    """What one tab holds of each task, in order, and what is chosen so far for the items that were looked at."""
 
     account_id: int
     database: Any
     items: dict[int, list[WorkItem]] = field(default_factory=dict)
-    chosen: dict[int, dict[str, int]] = field(default_factory=dict)
+    chosen: dict[int, Work] = field(default_factory=dict)
     shown_at: dict[int, float] = field(default_factory=dict)
     last_press: tuple[str, float] = ("", 0.0)
     touched: float = field(default_factory=time.monotonic)
+    tab: str = field(default_factory=lambda: secrets.token_hex(4))
     ready: set[int] = field(default_factory=set)
     """Tasks whose fast desk has handed in what the browser still held."""
     acknowledged: dict[int, dict[str, str]] = field(default_factory=dict)
+    feedback: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What an answer to a practice item taught, by the log's entry."""
     problem: str = ""
     pace: int = 0
     """How many answers came in the newest log."""
+    counted: dict[int, tuple[DeskTask, DeskCount, float]] = field(default_factory=dict)
+    short: dict[int, float] = field(default_factory=dict)
 
     def touch(self) -> None:
         """Somebody is there."""
@@ -55,6 +91,14 @@ class Hand:
         """The item being looked at."""
         held = self.items.get(task_id, [])
         return held[0] if held else None
+
+    def holding(self, task_id: int, slot_id: int) -> WorkItem | None:
+        """The item of this slot."""
+        return next((item for item in self.items.get(task_id, []) if item.slot_id == slot_id), None)
+
+    def work_on(self, item: WorkItem) -> Work:
+        """What is chosen for this item so far."""
+        return self.chosen.setdefault(item.slot_id, Work.begun(item))
 
     def drop(self, task_id: int, slot_id: int) -> None:
         """Forget an item that was answered, passed on or lost."""
@@ -67,6 +111,12 @@ class Hand:
         last, at = self.last_press
         self.last_press = (press, time.monotonic())
         return press == last and time.monotonic() - at < REPEAT_SECONDS
+
+    def count_along(self, task_id: int, *, answered: int) -> None:
+        """One item less waits; it was answered (1) or passed on (0)."""
+        if task_id in self.counted:
+            task, count, at = self.counted[task_id]
+            self.counted[task_id] = (task, count.after(answered=answered), at)
 
 
 def _let_go(hands: list[Hand]) -> None:
@@ -95,10 +145,11 @@ def hand_of(visit: Visit) -> Hand:
 
 
 def fill(visit: Visit, task_id: int, *, count: int = 1) -> Hand:
-    """The hand, with at least one item of the task where there is any left."""
+    """The hand, with up to `count` items of the task; at least one where there is any left."""
     hand = hand_of(visit)
     held = hand.items.setdefault(task_id, [])
-    if len(held) < count:
+    asked = held and time.monotonic() - hand.short.get(task_id, -ASK_AGAIN_SECONDS) < ASK_AGAIN_SECONDS
+    if len(held) < count and not asked:
         with visit.writing() as session:
             held += annotating.next_items(
                 session=session,
@@ -107,88 +158,11 @@ def fill(visit: Visit, task_id: int, *, count: int = 1) -> Hand:
                 count=count - len(held),
                 besides=[item.slot_id for item in held],
             )
+        if len(held) < count:
+            hand.short[task_id] = time.monotonic()
     for item in held[:1]:
         hand.shown_at.setdefault(item.slot_id, time.monotonic())
-        if item.answers:
-            hand.chosen.setdefault(item.slot_id, dict(item.answers))
     return hand
-
-
-def press_verdict(visit: Visit, task: DeskTask, slot_id: int, verdict: Verdict) -> None:
-    """Callback: the verdict on a comparison."""
-    hand = hand_of(visit)
-    item = hand.front(task.id)
-    if not hand.is_repeat(str(verdict)) and item is not None and item.slot_id == slot_id:
-        _save(visit, hand, task, item, verdict=verdict)
-
-
-def press_point(visit: Visit, task: DeskTask, slot_id: int, question: str, point: int) -> None:
-    """Callback: a point of a scale. The last missing one saves the rating; a correction waits for `press_save`."""
-    hand = hand_of(visit)
-    item = hand.front(task.id)
-    if hand.is_repeat(str(point)) or item is None or item.slot_id != slot_id:
-        return
-    chosen = hand.chosen.setdefault(slot_id, {})
-    chosen[question] = point
-    if not item.correcting and len(chosen) == len(task.questions):
-        _save(visit, hand, task, item)
-
-
-def press_save(visit: Visit, task: DeskTask, slot_id: int) -> None:
-    """Callback: save a corrected rating."""
-    hand = hand_of(visit)
-    item = hand.front(task.id)
-    if item is not None and item.slot_id == slot_id:
-        _save(visit, hand, task, item)
-
-
-def press_skip(visit: Visit, task: DeskTask, slot_id: int) -> None:
-    """Callback: pass the item on, with the comment as the reason."""
-    hand = hand_of(visit)
-    item = hand.front(task.id)
-    if hand.is_repeat("skip") or item is None or item.slot_id != slot_id:
-        return
-    with _outcome(hand, task, item), visit.writing() as session:
-        annotating.skip(session=session, actor=visit.actor, slot_id=slot_id, fence=item.fence, reason=comment_on(slot_id))
-
-
-def press_undo(visit: Visit, task: DeskTask) -> None:
-    """Callback: take the last answer in hand again."""
-    hand = hand_of(visit)
-    front = hand.front(task.id)
-    if hand.is_repeat("undo") or (front is not None and front.correcting):
-        return
-    try:
-        with visit.writing() as session:
-            item = annotating.undo_last(session=session, actor=visit.actor, task_id=task.id)
-    except TouchstoneError as error:
-        tell("error", error.message)
-        return
-    hand.items.setdefault(task.id, []).insert(0, item)
-    st.session_state[comment_key(item.slot_id)] = item.comment
-
-
-def press_keep(visit: Visit, task: DeskTask, slot_id: int) -> None:
-    """Callback: leave the last answer as it was."""
-    hand = hand_of(visit)
-    item = hand.front(task.id)
-    if item is not None and item.slot_id == slot_id:
-        with _outcome(hand, task, item), visit.writing() as session:
-            annotating.keep(session=session, actor=visit.actor, slot_id=slot_id, fence=item.fence)
-
-
-def press_flag(visit: Visit, task: DeskTask, slot_id: int) -> None:
-    """Callback: tell the experts what is wrong; the item stays."""
-    hand = hand_of(visit)
-    item = hand.front(task.id)
-    if item is None or item.slot_id != slot_id:
-        return
-    try:
-        with visit.writing() as session:
-            annotating.flag(session=session, actor=visit.actor, slot_id=slot_id, fence=item.fence, text=comment_on(slot_id))
-        tell("success", "Your comment was sent to the experts as a flag. You can still answer the item.")
-    except TouchstoneError as error:
-        tell("error", error.message)
 
 
 def beat(visit: Visit, task: DeskTask) -> None:
@@ -204,33 +178,8 @@ def beat(visit: Visit, task: DeskTask) -> None:
             hand.drop(task.id, item.slot_id)
 
 
-def comment_key(slot_id: int) -> str:
-    """The comment box's key."""
-    return f"comment-{slot_id}"
-
-
-def comment_on(slot_id: int) -> str:
-    """The draft comment on an item."""
-    return str(st.session_state.get(comment_key(slot_id)) or "")
-
-
-def _save(visit: Visit, hand: Hand, task: DeskTask, item: WorkItem, verdict: Verdict | None = None) -> None:
-    seconds = time.monotonic() - hand.shown_at.get(item.slot_id, time.monotonic())
-    with _outcome(hand, task, item), visit.writing() as session:
-        annotating.submit(
-            session=session,
-            actor=visit.actor,
-            slot_id=item.slot_id,
-            fence=item.fence,
-            answers=hand.chosen.get(item.slot_id) if task.kind is TaskKind.RATE else None,
-            verdict=verdict,
-            comment=comment_on(item.slot_id),
-            seconds=seconds,
-        )
-
-
 @contextmanager
-def _outcome(hand: Hand, task: DeskTask, item: WorkItem) -> Iterator[None]:
+def outcome(hand: Hand, task: DeskTask, item: WorkItem) -> Iterator[None]:
     """Around a save: the item leaves the hand when it is saved, or lost for good; what else goes wrong leaves it there."""
     hand.touch()
     try:
@@ -246,3 +195,31 @@ def _outcome(hand: Hand, task: DeskTask, item: WorkItem) -> Iterator[None]:
         tell("error", unknown(error))
         return
     hand.drop(task.id, item.slot_id)
+
+
+def without_ids(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers whose marked passages name the place of their response, and not the response."""
+    return {key: _placed(answer) for key, answer in answers.items()}
+
+
+def _placed(answer: Any) -> Any:
+    if not isinstance(answer, list):
+        return answer
+    return [
+        {key: value for key, value in one.items() if key != "response_id"} if isinstance(one, dict) else one for one in answer
+    ]
+
+
+def gold_words(own: tuple[int, int] | None) -> str:
+    """The rater's own agreement with gold, for people."""
+    return f"{own[0] / own[1]:.0%} right on {own[1]} known items" if own else ""
+
+
+def speed_words(count: DeskCount) -> Mapping[str, str]:
+    """The rater's own speed, for people; empty before the first answer."""
+    found = {}
+    if count.seconds is not None:
+        found["each"] = f"{count.seconds:g} s"
+    if count.hourly is not None:
+        found["an hour"] = str(count.hourly)
+    return found

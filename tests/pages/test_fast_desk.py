@@ -12,10 +12,11 @@ from backend.access.actors import Actor
 from backend.errors import NotSignedIn
 from backend.review import annotating
 from backend.review.desk_queries import desk_tasks
+from backend.review.work_items import WorkItem
 from backend.runtime import Runtime
-from backend.store.work import Annotation, Skip
-from backend.vocabulary import TaskKind
-from pages.components.desk import Hand
+from backend.store.work import Annotation, Gold, Item, Skip, Slot, Task
+from backend.vocabulary import TaskKind, Verdict
+from pages.components.desk import Hand, Work, without_ids
 from pages.components.fast_desk import as_json, take_entries
 from tests.backend.review.test_annotating import GOOD, a_desk
 
@@ -99,14 +100,40 @@ def test_a_lost_item_is_acknowledged_with_the_reason(house: Runtime) -> None:
     desk = Desk(house, TaskKind.COMPARE)
     log = [desk.entry(0, verdict="left")]
     desk.fetch()  # another tab took the items over
+    desk.hand = Hand(desk.hand.account_id, house.database)
     (message,) = desk.send(*log).values()
     assert "given to somebody else" in message
     assert desk.stored() == []
 
 
+def test_an_answer_begun_before_the_connection_came_back_is_stored_under_the_newer_token(house: Runtime) -> None:
+    desk = Desk(house, TaskKind.COMPARE)
+    log = [desk.entry(0, verdict="left")]
+    desk.fetch()  # this very tab holds the same items again
+    assert desk.send(*log) == {log[0]["id"]: ""}
+    assert [row.verdict for row in desk.stored()] == ["left"]
+    assert len(desk.hand.items[desk.task.id]) == 2
+
+
+def test_a_refused_answer_is_told_and_its_item_stays(house: Runtime) -> None:
+    desk = Desk(house, TaskKind.RATE)
+    (message,) = desk.send(desk.entry(0, answers={})).values()
+    assert "Please answer" in message
+    assert len(desk.hand.items[desk.task.id]) == 3
+
+
+def test_a_draft_goes_through_the_log_and_the_item_stays(house: Runtime) -> None:
+    desk = Desk(house, TaskKind.RATE)
+    entry = desk.entry(0, "draft", content={"answers": {"tone": 2}, "comment": "hm", "at": 7})
+    assert desk.send(entry) == {entry["id"]: ""}
+    assert len(desk.hand.items[desk.task.id]) == 3
+    desk.fetch()
+    assert as_json(desk.hand.items[desk.task.id][0])["draft"] == {"answers": {"tone": 2}, "comment": "hm", "at": 7}
+
+
 def test_skip_undo_keep_and_flag_go_through_the_log(house: Runtime) -> None:
     desk = Desk(house, TaskKind.RATE)
-    desk.send(desk.entry(0, answers=GOOD), desk.entry(1, "skip", comment="no idea"), desk.entry(2, "flag", comment="private"))
+    desk.send(desk.entry(0, answers=GOOD), desk.entry(1, "skip", reason="no idea"), desk.entry(2, "flag", reason="private"))
     with house.database.reading() as session:
         assert session.exec(select(Skip.reason)).all() == ["no idea"]
     assert len(desk.hand.items[desk.task.id]) == 1
@@ -138,5 +165,45 @@ def test_what_a_tampered_browser_sends_changes_nothing(house: Runtime) -> None:
 def test_the_browser_gets_texts_and_a_slot_and_nothing_else(house: Runtime) -> None:
     desk = Desk(house, TaskKind.COMPARE)
     sent = [as_json(item) for item in desk.hand.items[desk.task.id]]
-    assert set(sent[0]) == {"slot", "fence", "turns", "texts", "reference", "correcting", "answers", "verdict", "comment"}
+    assert set(sent[0]) == {
+        "slot", "fence", "turns", "texts", "reference", "correcting", "answers", "verdict", "ranking", "comment", "draft",
+        "practice", "why",
+    }  # fmt: skip
     assert all(word not in json.dumps(sent) for word in ("version", "response", "record", "metrics"))
+
+
+def test_marked_passages_go_to_the_browser_without_their_responses_id() -> None:
+    span = {"response": 0, "start": 1, "end": 2, "reason": "Rude"}
+    assert without_ids({"faults": [{**span, "response_id": 9}], "lacks": ["x"], "n": 1}) == {
+        "faults": [span], "lacks": ["x"], "n": 1,
+    }  # fmt: skip
+    begun = Work.begun(
+        WorkItem(1, 1, (), ("ab",), "", answers={"faults": [{**span, "response_id": 9}]}, draft={"ranking": [[7]]})
+    )
+    assert (begun.answers, begun.ranking) == ({"faults": [span]}, [])
+
+
+def test_what_a_practice_item_teaches_goes_with_its_acknowledgement(house: Runtime) -> None:
+    desk = Desk(house, TaskKind.COMPARE)
+    with house.database.writing() as session:
+        task = session.get_one(Task, desk.task.id)
+        task.options = {"calibration_pass": 0.5}
+        original = session.exec(select(Item).order_by(Item.position)).first()
+        assert original is not None
+        session.add(Gold(item_id=original.id or 0, verdict=Verdict.TIE, explanation="Both say the **same**.", calibration=True))
+        session.commit()
+    desk.hand.items.clear()
+    with desk.visit.writing() as session:
+        account = desk.visit.actor.account_id or 0
+        for slot in session.exec(select(Slot).where(Slot.account_id == account)).all():
+            slot.account_id = slot.expires_at = None
+        session.commit()
+    desk.fetch()
+    (item,) = desk.hand.items[desk.task.id]
+    assert item.practice
+    entry = desk.entry(0, verdict="left", rubric=1)
+    assert desk.send(entry) == {entry["id"]: ""}
+    told = desk.hand.feedback[entry["id"]]
+    assert (told["right"], told["explanation"]) == (False, "Both say the **same**.")
+    assert "Equally good" in told["lines"][0]
+    assert "0 of 1" in told["standing"]
