@@ -94,7 +94,18 @@ def _told(answers: Answers) -> dict[str, Any]:
         "duplicates": answers.duplicates,
         "missing": answers.missing,
         "rows_without_item_or_rater": answers.without_id,
+        "notes": _notes(answers),
     }
+
+
+def _notes(answers: Answers) -> list[str]:
+    """Labels that other programs write for nothing; here only blanks are missing, as “none” may be an answer."""
+    labels = dict.fromkeys(label for row in answers.by_item.values() for label in row.values())
+    return [
+        f"“{label}” counts as a label; --missing {label} makes it a missing answer"
+        for label in labels
+        if label.casefold() in ("na", "nan", "n/a", "null", "none")
+    ]
 
 
 def _pairs(columns: Mapping[str, Mapping[str, Hashable]], weights: Weights | None) -> list[dict[str, Any]]:

@@ -82,7 +82,7 @@ def length_controlled_win_rate(
         return NotEstimable(reason=reason, n=n, method=method, value=plain)
     at_zero, error = fitted
     reach = normal_quantile(confidence) * error
-    value, low, high = (1 / (1 + math.exp(-logit)) for logit in (at_zero, at_zero - reach, at_zero + reach))
+    value, low, high = ((1 + math.tanh(logit / 2)) / 2 for logit in (at_zero, at_zero - reach, at_zero + reach))
     return Estimate(value=value, low=low, high=high, n=n, method=method, confidence=confidence)
 
 

@@ -188,7 +188,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Captur
 
 def test_named_texts_mean_no_answer(told: Told) -> None:
     found = told("agreement", "a,b\n1,NA\n2,2\n1,2\n", "--wide", "a,b", "--level", "interval", "--missing", "NA")
-    assert (found["missing"], found["alpha"]["n"]) == (1, 2)
+    assert (found["missing"], found["alpha"]["n"], found["notes"]) == (1, 2, [])
+    (note,) = told("agreement", "a,b\n1,NA\n2,2\n1,2\n", "--wide", "a,b")["notes"]
+    assert "--missing NA" in note
 
 
 def test_reliability_finds_the_labels_and_the_good_raters(told: Told) -> None:

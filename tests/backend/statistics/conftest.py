@@ -4,6 +4,13 @@ from pathlib import Path
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Degenerate numbers give a reason, never numpy's warning."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.filterwarnings("error"))
+
+
 @pytest.fixture(scope="session")
 def shared_file(shared_data: Path) -> Callable[[str], Path]:
     """Finds one file of the public data; a test that needs it is skipped, naming it, where it is absent."""

@@ -72,6 +72,11 @@ def test_the_other_sides_view_mirrors_and_the_unit_of_length_does_not_matter(giv
         assert 0 <= one.low <= one.value <= one.high <= 1
 
 
+def test_wins_and_losses_that_barely_overlap_give_a_wide_interval():
+    found = length_controlled_win_rate([0, 0, 0, 0, 1], [0, 11, 31, 33, 32])
+    assert (round(found.low, 2), round(found.high, 2)) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("scores", "differences", "words"),
     [
