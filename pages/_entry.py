@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 # The accent carries white text on buttons; as text on the dark page it would be too dim.
 DARK = """<style>
-[data-testid="stTab"][aria-selected="true"], [data-testid^="stBaseButton-"][data-testid$="Active"]{color:#e3b448 !important}
+[data-testid="stTab"][aria-selected="true"], [data-testid="stButtonGroup"] [data-selected="true"]{color:#e3b448 !important}
 </style>"""
 
 # file, title, icon, what one must be allowed to do to see it (None: everybody signed in)
