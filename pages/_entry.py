@@ -28,7 +28,10 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
     "Judge": [
         ("review", "Review records", "rate_review", Action.REVIEW),
         ("rate", "Rate and compare", "balance", Action.RATE),
+        ("adjudicate", "Disputes", "gavel", Action.ADJUDICATE),
         ("tasks", "Tasks", "assignment", Action.CREATE_TASK),
+        ("progress", "Progress", "speed", Action.VIEW_RESULTS),
+        ("quality", "Quality", "verified_user", Action.VIEW_RESULTS),
         ("faqs", "FAQs", "quiz", Action.EDIT_FAQ),
     ],
     "Data": [
@@ -40,7 +43,7 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
         ("training", "Train", "model_training", Action.TRAIN),
         ("jobs", "Jobs", "list_alt", Action.TRAIN),
         ("evaluations", "Evaluate", "fact_check", Action.EVALUATE),
-        ("results", "Results", "leaderboard", Action.VIEW_RESULTS),
+        ("results", "Models", "leaderboard", Action.VIEW_RESULTS),
         ("slices", "Bias slices", "stacked_bar_chart", Action.VIEW_RESULTS),
         ("promotion", "Promote", "verified", Action.PROMOTE),
         ("lineage", "Lineage", "account_tree", Action.VIEW_DASHBOARD),

@@ -120,6 +120,7 @@ def _finished(visit: Visit, card: EvaluationCard) -> None:
     show_table(
         frame.rename(columns=dict(zip(("baseline", "candidate"), titles, strict=True))),
         key=f"evaluation-{card.id}",
+        names=titles,
         columns={
             "better": st.column_config.CheckboxColumn("Better", help="Whether the candidate is ahead."),
             **{name: st.column_config.NumberColumn(format="%.3f") for name in (*titles, "difference")},

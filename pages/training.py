@@ -10,7 +10,7 @@ from backend.vocabulary import Action
 from pages.components.charts import curves, show_table
 from pages.components.links import link_to
 from pages.components.notices import attempt, guarded, tell
-from pages.components.recipe_form import choose_base_model, chosen_recipe, show_fields
+from pages.components.recipe_form import choose_base_model, choose_objective, choose_start, chosen_recipe, show_fields
 from pages.components.run_view import show_run
 from pages.components.visit import Visit, require
 
@@ -19,9 +19,14 @@ def main() -> None:
     """The whole page."""
     visit = require(Action.TRAIN)
     st.title("Train")
-    st.write("A run teaches a base model what a snapshot holds, and brings a candidate version to evaluate.")
+    st.write(
+        "A run teaches a model what a snapshot holds: approved answers, preferences, thumbs or classes. What chats becomes a "
+        "candidate version to evaluate."
+    )
     with visit.reading() as session:
         snapshots = queries.snapshot_choices(session, visit.actor, visit.project_id)
+        kinds = queries.snapshot_kinds(session, visit.actor, visit.project_id)
+        versions = queries.start_choices(session, visit.actor, visit.project_id)
         runs = queries.runs(session, visit.actor, visit.project_id)
     if not snapshots:
         st.info(
@@ -30,7 +35,7 @@ def main() -> None:
         link_to("snapshots", "Snapshots", icon="photo_camera")
         return
     with st.expander("Start a run", icon=":material/play_circle:", expanded=runs.empty):
-        _form(visit, snapshots)
+        _form(visit, snapshots, kinds, versions)
     if runs.empty:
         st.info("No run yet. The values above do well for the sample project: start one.", icon=":material/model_training:")
         return
@@ -47,28 +52,34 @@ def main() -> None:
         _comparison(visit, names)
 
 
-def _form(visit: Visit, snapshots: dict[int, str]) -> None:
+def _form(visit: Visit, snapshots: dict[int, str], kinds: dict[int, str], versions: dict[int, tuple[str, str]]) -> None:
+    snapshot_id = st.selectbox("Snapshot", list(snapshots), format_func=lambda key: snapshots[key], key="run_snapshot")
     base_model = choose_base_model()
+    objective = choose_objective(kinds[snapshot_id], base_model)
+    version_id = choose_start(versions, base_model, objective)
     with st.form("start_run", border=False):
-        left, right = st.columns(2)
-        left.selectbox("Snapshot", list(snapshots), format_func=lambda key: snapshots[key], key="run_snapshot")
-        right.text_input("Name", max_chars=200, placeholder="What you try with it", key="run_name")
-        show_fields(base_model)
+        st.text_input("Name", max_chars=200, placeholder="What you try with it", key="run_name")
+        show_fields(base_model, objective)
         st.form_submit_button(
-            "Start", type="primary", icon=":material/play_arrow:", on_click=attempt, args=(_start, visit, base_model)
+            "Start",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=attempt,
+            args=(_start, visit, snapshot_id, base_model, objective, version_id),
         )
 
 
-def _start(visit: Visit, base_model: str) -> None:
+def _start(visit: Visit, snapshot_id: int, base_model: str, objective: str, version_id: int | None) -> None:
     with visit.writing() as session:
         run = launching.start_run(
             session=session,
             actor=visit.actor,
             settings=visit.settings,
             project_id=visit.project_id,
-            snapshot_id=st.session_state["run_snapshot"],
-            recipe=chosen_recipe(base_model),
+            snapshot_id=snapshot_id,
+            recipe=chosen_recipe(base_model, objective),
             name=st.session_state["run_name"],
+            initial_version_id=version_id,
         )
     st.session_state["run"], st.session_state["run_name"] = run.id, ""
     tell("success", f"Run {run.number} is in the queue. It goes on when you close this window.")
@@ -97,7 +108,7 @@ def _comparison(visit: Visit, names: dict[int, str]) -> None:
         st.text("Validation loss")
         runs = [column for column in wide.columns if column != "step"]
         st.plotly_chart(curves(wide, x="step", y=runs), width="stretch", theme="streamlit", key="compared_curves")
-    show_table(table, key="compared")
+    show_table(table, key="compared", names=list(table.columns)[1:])
 
 
 main()

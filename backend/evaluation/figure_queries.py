@@ -7,6 +7,7 @@ before the next judgement; pages keep figures for a minute at most.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from backend.evaluation.figures import Material
 from backend.evaluation.judgement_queries import read
 from backend.evaluation.measured_queries import measured
 from backend.rubrics import Question, Rubric
+from backend.store.accounts import Account
 from backend.store.models import Evaluation, Response
 from backend.store.records import Finding
 from backend.store.work import Adjudication, Annotation, Figure, Item, RubricVersion, Slot, Task
@@ -63,6 +65,7 @@ def state(session: Session, *, actor: Actor, project_id: int, action: Action = A
     tables: tuple[Any, ...] = (Annotation, Adjudication, Item, Slot, Response, RubricVersion, Task, Finding)
     newest: list[Any] = [select(func.max(table.id)).scalar_subquery() for table in tables]
     newest.append(select(func.count(col(Evaluation.finished_at))).scalar_subquery())
+    newest.append(select(func.count(col(Adjudication.withdrawn_at))).scalar_subquery())
     found = session.execute(select(*newest)).one()
     asked = working = False
     if many and (row := refresh_row(session, project_id)) is not None:
@@ -152,3 +155,20 @@ def merged(lists: list[list[Question]]) -> list[Question]:
         for question in questions:
             found.setdefault(question.key, question)
     return list(found.values())
+
+
+def identical(session: Session, *, actor: Actor, project_id: int, task_id: int | None) -> int:
+    """Pairs of equal answers that nobody was shown: of one task, or of the only comparison that the project has."""
+    check(actor, Action.VIEW_RESULTS, project_id)
+    query = select(Task.id, Task.options).where(Task.project_id == project_id, Task.kind == TaskKind.COMPARE).limit(2)
+    if task_id is not None:
+        query = query.where(Task.id == task_id)
+    found = session.exec(query).all()
+    return int(found[0][1].get("identical", 0)) if len(found) == 1 else 0
+
+
+def people(session: Session, *, actor: Actor, project_id: int, accounts: Collection[int]) -> dict[int, str]:
+    """The e-mails of accounts that answered in this project."""
+    check(actor, Action.VIEW_RESULTS, project_id)
+    found = session.exec(select(Account.id, Account.email).where(col(Account.id).in_(accounts)))
+    return {key or 0: email for key, email in found}

@@ -16,13 +16,16 @@ from sqlmodel import Session, col, select
 from backend.evaluation.judgements import (
     BOTH_BAD,
     COMPARISONS,
+    FOUND,
     LEFT,
+    NOT_FOUND,
     RATINGS,
     RIGHT,
     RULING,
     TIE,
     Judged,
     Responses,
+    finding_title,
     newest,
     taken_apart,
     with_rulings,
@@ -92,7 +95,7 @@ def as_columns(
 ) -> dict[str, Any]:
     """The query's result as an array a column; NULL is 0, and the columns in `texts` become numbers (NULL: -1)."""
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for rows in session.execute(query.execution_options(yield_per=CHUNK)).partitions():
+    for rows in session.connection().execute(query.execution_options(yield_per=CHUNK)).partitions():
         for name, values in zip(names, zip(*rows, strict=True), strict=True):
             if texts and name in texts:
                 number = texts[name].number
@@ -154,14 +157,9 @@ def _found(session: Session, project_id: int, records: np.ndarray) -> dict[str, 
     for kind, record in session.exec(query):
         by_kind.setdefault(str(kind), []).append(record)
     return {
-        finding_attribute(kind): (np.where(records > 0, np.isin(records, ids).astype(int), -1), ["not found", "found"])
+        finding_title(kind): (np.where(records > 0, np.isin(records, ids).astype(int), -1), [NOT_FOUND, FOUND])
         for kind, ids in sorted(by_kind.items())
     }
-
-
-def finding_attribute(kind: str) -> str:
-    """What a finding is called among the attributes of a record."""
-    return f"Found in the record: {kind.replace('_', ' ')}"
 
 
 def _items(session: Session, project_id: int) -> dict[str, Any]:
@@ -203,7 +201,8 @@ def _rulings(
     columns += [cast(Adjudication.answers, String), type_coerce(col(Adjudication.verdict), String), literal(0)]
     columns += [Adjudication.winner_response_id, cast(Adjudication.ranking, String)]
     columns.append(hour_of(session, Adjudication.created_at))
-    query = select(*columns).where(Adjudication.project_id == project_id).order_by(col(Adjudication.id))
+    in_force = (Adjudication.project_id == project_id, col(Adjudication.withdrawn_at).is_(None))
+    query = select(*columns).where(*in_force).order_by(col(Adjudication.id))
     verdicts, rankings = Texts(), Texts()
     found = as_columns(session, query, _ANSWERS, texts={"answers": texts, "how": verdicts, "ranked": rankings})
     frame = newest(pd.DataFrame(found))

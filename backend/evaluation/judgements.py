@@ -26,6 +26,12 @@ COMPARISONS = ("id", "task", "item", "unit", "rater", "first", "second", "first_
 a comparison, or the item of a ranking as minus its id."""
 RATINGS = ("id", "task", "item", "rater", "version", "response", "answers", "hour")
 """`answers` numbers one of `Judged.answers`."""
+NOT_FOUND, FOUND = "not found", "found"
+
+
+def finding_title(kind: str) -> str:
+    """What a kind of finding is called among the things detected in a record."""
+    return f"Found in the record: {kind.replace('_', ' ')}"
 
 
 @dataclass(frozen=True)

@@ -74,4 +74,4 @@ def _batches(session: Session, project_id: int) -> Iterator[Any]:
     for one in chosen:
         condition = condition | one
     query = select(*columns).where(Response.project_id == project_id, condition).order_by(col(Response.id))
-    yield from session.execute(query.execution_options(yield_per=CHUNK)).partitions()
+    yield from session.connection().execute(query.execution_options(yield_per=CHUNK)).partitions()

@@ -12,6 +12,8 @@ from backend.evaluation.judgement_queries import hour_of
 from backend.store.work import Annotation, Item, Slot, Task
 from backend.vocabulary import FINISHED_ITEMS, ItemPurpose, ItemStatus
 
+RECENT = 21
+"""Days before the newest answer for which counts by the hour are kept, beside those by day."""
 LONGEST_ANSWER = 900
 """Seconds; a longer one was a pause, and is left out of means."""
 
@@ -20,6 +22,7 @@ def progress(session: Session, *, project_id: int) -> dict[str, Any]:
     """Tasks with how far they are, and raters with what they did: {"tasks": […], "raters": […]}."""
     items, slots = _items(session, project_id), _slots(session, project_id)
     hourly, raters = _answers(session, project_id)
+    newest = max((hour for hours in hourly.values() for hour in hours), default=0)
     tasks = session.exec(select(Task).where(Task.project_id == project_id).order_by(col(Task.id).desc())).all()
     return {
         "tasks": [
@@ -33,13 +36,21 @@ def progress(session: Session, *, project_id: int) -> dict[str, Any]:
                 "made": task.created_at.isoformat(),
                 **items[task.id or 0],
                 **slots[task.id or 0],
-                "hourly": hourly[task.id or 0],
+                "hourly": {str(hour): n for hour, n in hourly[task.id or 0].items() if hour > newest - RECENT * 24},
+                "daily": _daily(hourly[task.id or 0]),
             }
             for task in tasks
             if task.id in items
         ],
         "raters": raters,
     }
+
+
+def _daily(hourly: dict[int, int]) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for hour, count in hourly.items():
+        counts[str(hour // 24)] += count
+    return counts
 
 
 def work(session: Session, *, project_id: int) -> dict[str, Any]:
@@ -97,7 +108,7 @@ def _slots(session: Session, project_id: int) -> dict[int, dict[str, int]]:
     return found
 
 
-def _answers(session: Session, project_id: int) -> tuple[dict[int, dict[str, int]], list[dict[str, Any]]]:
+def _answers(session: Session, project_id: int) -> tuple[dict[int, dict[int, int]], list[dict[str, Any]]]:
     """(task → hour → answers, one row a rater and task). A correction is no answer of its own."""
     hour = hour_of(session, Annotation.created_at)
     seconds, first = col(Annotation.seconds), case((col(Annotation.number) == 1, 1), else_=0)
@@ -110,10 +121,10 @@ def _answers(session: Session, project_id: int) -> tuple[dict[int, dict[str, int
         .where(Annotation.project_id == project_id, Item.purpose == ItemPurpose.WORK)
         .group_by(col(Annotation.task_id), col(Annotation.account_id), hour)
     )
-    hourly: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    hourly: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     raters: dict[tuple[int, int], dict[str, Any]] = {}
     for task, account, at, answers, rows, spent, timed in session.exec(query):
-        hourly[task][str(int(at))] += answers
+        hourly[task][int(at)] += answers
         nobody = {"task": task, "account": account or 0, "answers": 0, "corrections": 0, "spent": 0.0, "timed": 0, "hours": []}
         entry = raters.setdefault((task, account or 0), nobody)
         entry["answers"] += answers
@@ -123,5 +134,5 @@ def _answers(session: Session, project_id: int) -> tuple[dict[int, dict[str, int
         entry["hours"].append(int(at))
     for entry in raters.values():
         hours = entry.pop("hours")
-        entry["first"], entry["last"], entry["active_days"] = min(hours), max(hours), len({hour // 24 for hour in hours})
-    return {task: dict(found) for task, found in hourly.items()}, list(raters.values())
+        entry["first"], entry["last"] = min(hours), max(hours)
+    return hourly, list(raters.values())

@@ -1,4 +1,4 @@
-"""Every Plotly figure, and the frame around it: the chart, the table behind it, its CSV.
+"""Plotly figures, and the frame around every one: the chart, the table behind it, its CSV. See also `judgement_charts`.
 
 Figures have transparent backgrounds and take the colours and the font of the theme (`theme="streamlit"`), so that light
 and dark both fit. Plotly is imported when the first figure is made, not with the page. Labels that people typed are
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -19,8 +19,9 @@ import streamlit as st
 from backend.conversations import escape_cell
 
 CLEAR = "rgba(0,0,0,0)"
-GOOD, POOR, MUTED, MAIN = "#2f8a63", "#b5523b", "#8a8f98", "#3f6f9f"
-"""Tones that keep at least 3:1 against both backgrounds, for marks whose colour carries a meaning."""
+GOOD, POOR, MUTED, MAIN = "#3f6f9f", "#b5523b", "#8a8f98", "#3f6f9f"
+"""Tones that keep at least 3:1 against both backgrounds, for marks whose colour carries a meaning. Blue is good and brown
+is poor: the two are told apart by all who do not see red and green as others do."""
 FAINT = "rgba(128,134,145,0.28)"
 GROUP_TONES = (MAIN, "#b07d12", "#2f8a63", "#b5523b", "#7d5ba6", "#5b8a94")
 HEIGHT = 320
@@ -38,22 +39,62 @@ def as_csv(frame: pd.DataFrame) -> bytes:
     return safe.to_csv(index=False, header=[escape_cell(str(name)) for name in frame.columns]).encode()
 
 
-def show_chart(figure: Any, frame: pd.DataFrame, *, key: str, columns: Mapping[str, Any] | None = None) -> None:
-    """A figure with the table behind it and its CSV."""
-    st.plotly_chart(figure, width="stretch", theme="streamlit", key=f"{key}-chart", config={"displayModeBar": False})
-    with st.expander("The table behind this chart", icon=":material/table:"):
-        show_table(frame, key=key, columns=columns)
+def show_chart(
+    figure: Any,
+    frame: pd.DataFrame,
+    *,
+    key: str,
+    columns: Mapping[str, Any] | None = None,
+    names: Collection[str] = (),
+    on_click: Callable[[int], None] | None = None,
+) -> None:
+    """A figure with the table behind it and its CSV. The table is made when somebody opens it.
+
+    `on_click` is a callback for a click on one of the figure's marks; it gets the mark's place.
+    """
+    show_figure(figure, key=key, on_click=on_click)
+    behind = st.expander("The table behind this chart", icon=":material/table:", key=f"{key}-behind", on_change="rerun")
+    if behind.open:
+        with behind:
+            show_table(frame, key=key, columns=columns, names=names)
 
 
-def show_table(frame: pd.DataFrame, *, key: str, columns: Mapping[str, Any] | None = None) -> None:
-    """A table and its CSV. Columns get plain titles, moments are shown to the minute in UTC."""
-    config = {str(name): _column(str(name), frame[name]) for name in frame.columns}
+def show_figure(figure: Any, *, key: str, on_click: Callable[[int], None] | None = None) -> None:
+    """A figure alone, for where its table stands beside it."""
+    name = f"{key}-chart"
+
+    def clicked() -> None:
+        points = st.session_state[name].selection.points
+        if points and on_click is not None:
+            on_click(int(points[0]["point_index"]))
+
+    st.plotly_chart(
+        figure,
+        width="stretch",
+        theme="streamlit",
+        key=name,
+        config={"displayModeBar": False},
+        on_select=clicked if on_click is not None else "ignore",
+        selection_mode="points",
+    )
+
+
+def show_table(frame: pd.DataFrame, *, key: str, columns: Mapping[str, Any] | None = None, names: Collection[str] = ()) -> None:
+    """A table and its CSV. Columns get plain titles, but for `names`, which people gave; moments are to the minute in UTC."""
+    config = {str(name): _column(str(name), frame[name], named=name in names) for name in frame.columns}
     for name, given in (columns or {}).items():
-        config[name] = {**given, "label": given.get("label") or _title(name)} if isinstance(given, dict) else given
+        title = name if name in names else _title(name)
+        config[name] = {**given, "label": given.get("label") or title} if isinstance(given, dict) else given
     st.dataframe(frame, width="stretch", hide_index=True, column_config=config)
     file_name = re.sub(r"[^\w.-]+", "-", key, flags=re.ASCII) + ".csv"  # a key may hold a metadata name
     st.download_button(
-        "Download as CSV", as_csv(frame), file_name=file_name, mime="text/csv", icon=":material/download:", key=f"{key}-csv"
+        "Download as CSV",
+        lambda: as_csv(frame),
+        file_name=file_name,
+        mime="text/csv",
+        icon=":material/download:",
+        key=f"{key}-csv",
+        on_click="ignore",
     )
 
 
@@ -61,8 +102,8 @@ def _title(name: str) -> str:
     return (name[:1].upper() + name[1:]).replace("_", " ")
 
 
-def _column(name: str, values: pd.Series) -> Any:
-    title = _title(name)
+def _column(name: str, values: pd.Series, *, named: bool) -> Any:
+    title = name if named else _title(name)
     if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
         return st.column_config.DatetimeColumn(title, format="D MMM YYYY, HH:mm", timezone="UTC")
     return st.column_config.Column(title)
@@ -80,7 +121,7 @@ def bars(
     """One bar a row and column of `y`; `names` are the legend's words. Days are written as such; `sideways` for long names."""
     import plotly.graph_objects as go
 
-    titles, places = names or {}, _texts(frame[x])
+    titles, places = names or {}, texts(frame[x])
     figure = go.Figure()
     for column in y:
         along = {"x": frame[column], "y": places, "orientation": "h"} if sideways else {"x": places, "y": frame[column]}
@@ -88,16 +129,16 @@ def bars(
     figure.update_layout(barmode="stack" if stacked else "group", showlegend=len(y) > 1, bargap=0.35)
     if sideways:
         figure.update_yaxes(type="category", autorange="reversed")
-        return _framed(figure, height=max(HEIGHT, 80 + 30 * len(frame)))
+        return framed(figure, height=max(HEIGHT, 80 + 30 * len(frame)))
     figure.update_xaxes(type="category", nticks=8, tickangle=0)
-    return _framed(figure)
+    return framed(figure)
 
 
 def lines(frame: pd.DataFrame, *, x: str, y: Sequence[str], share: bool = False, names: Mapping[str, str] | None = None) -> Any:
     """One line a column of `y`, with a mark at each value; `share` is for values from 0 to 1, in per cent."""
     import plotly.graph_objects as go
 
-    titles, places = names or {}, _texts(frame[x])
+    titles, places = names or {}, texts(frame[x])
     traces = [
         go.Scatter(x=places, y=frame[column], name=label(titles.get(column, column)), mode="lines+markers", marker={"size": 9})
         for column in y
@@ -107,7 +148,7 @@ def lines(frame: pd.DataFrame, *, x: str, y: Sequence[str], share: bool = False,
     figure.update_xaxes(type="category", nticks=8, tickangle=0)
     if share:
         figure.update_yaxes(range=[-0.02, 1.05], tickformat=".0%")
-    return _framed(figure)
+    return framed(figure)
 
 
 def curves(frame: pd.DataFrame, *, x: str, y: Sequence[str], names: Mapping[str, str] | None = None) -> Any:
@@ -122,7 +163,7 @@ def curves(frame: pd.DataFrame, *, x: str, y: Sequence[str], names: Mapping[str,
         figure.add_scatter(x=known[x], y=known[column], name=label(titles.get(column, column)), mode=mode)
     figure.update_layout(showlegend=len(y) > 1)
     figure.update_xaxes(title=x)
-    return _framed(figure, height=260)
+    return framed(figure, height=260)
 
 
 def funnel(frame: pd.DataFrame, *, step: str, count: str) -> Any:
@@ -131,14 +172,14 @@ def funnel(frame: pd.DataFrame, *, step: str, count: str) -> Any:
 
     figure = go.Figure(
         go.Funnel(
-            y=_texts(frame[step]),
+            y=texts(frame[step]),
             x=frame[count],
             textinfo="value+percent initial",
             marker={"color": MAIN},
             connector={"line": {"width": 0}, "fillcolor": FAINT},
         )
     )
-    return _framed(figure)
+    return framed(figure)
 
 
 def intervals(
@@ -161,10 +202,10 @@ def intervals(
     figure = go.Figure(
         go.Scatter(
             x=frame[value],
-            y=_texts(frame[name]),
+            y=texts(frame[name]),
             mode="markers",
             marker={"size": 10} | ({} if faded is None else {"color": [MUTED if grey else MAIN for grey in frame[faded]]}),
-            error_x=_whiskers(frame, value, low, high) | ({} if faded is None else {"color": MUTED}),
+            error_x=whiskers(frame, value, low, high) | ({} if faded is None else {"color": MUTED}),
         )
     )
     if reference is not None:
@@ -172,61 +213,11 @@ def intervals(
     if share:
         figure.update_xaxes(tickformat=".0%")
     figure.update_yaxes(autorange="reversed", type="category")
-    return _framed(figure, height=max(160, 70 + 36 * len(frame)))
+    return framed(figure, height=max(160, 70 + 36 * len(frame)))
 
 
-def grouped_intervals(frame: pd.DataFrame, *, name: str, group: str, value: str, low: str, high: str) -> Any:
-    """A forest plot with one colour a group: each name's marks stand beneath each other."""
-    import plotly.graph_objects as go
-
-    groups = list(dict.fromkeys(frame[group]))
-    figure = go.Figure()
-    for place, one in enumerate(groups):
-        rows = frame[frame[group] == one]
-        names = list(dict.fromkeys(frame[name]))
-        shift = (place - (len(groups) - 1) / 2) * 0.6 / len(groups)
-        heights = [names.index(row) + shift for row in rows[name]]
-        figure.add_scatter(
-            x=rows[value],
-            y=heights,
-            name=label(one),
-            mode="markers",
-            marker={"size": 10, "color": GROUP_TONES[place % len(GROUP_TONES)]},
-            error_x=_whiskers(rows, value, low, high),
-            customdata=_texts(rows[name]),
-            hovertemplate="%{customdata}: %{x:.2f}<extra>%{fullData.name}</extra>",
-        )
-    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=[label(one) for one in names], autorange="reversed")
-    figure.update_layout(showlegend=True)
-    return _framed(figure, height=max(200, 90 + 26 * len(names) * (len(groups) + 1)))
-
-
-def verdicts(*, wins: int, ties: int, both_bad: int, losses: int) -> Any:
-    """One bar from won to lost, with what lies between."""
-    import plotly.graph_objects as go
-
-    parts = (("Won", wins, GOOD), ("Tied", ties, MUTED), ("Both bad", both_bad, FAINT), ("Lost", losses, POOR))
-    figure = go.Figure(
-        [
-            go.Bar(
-                x=[count],
-                y=[""],
-                name=title,
-                orientation="h",
-                marker={"color": tone},
-                hovertemplate=f"{title}: {count}<extra></extra>",
-            )
-            for title, count, tone in parts
-            if count
-        ]
-    )
-    figure.update_layout(barmode="stack", showlegend=True)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
-    return _framed(figure, height=110).update_layout(legend_traceorder="normal")
-
-
-def _whiskers(frame: pd.DataFrame, value: str, low: str, high: str) -> dict[str, Any]:
+def whiskers(frame: pd.DataFrame, value: str, low: str, high: str) -> dict[str, Any]:
+    """Error bars from the value to both ends of its interval."""
     above, below = frame[high] - frame[value], frame[value] - frame[low]
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 2}
 
@@ -265,7 +256,7 @@ def stations(nodes: pd.DataFrame, links: pd.DataFrame, *, columns: Sequence[str]
     )
     figure.update_yaxes(visible=False, range=[min(heights) - 0.9, max(heights) + 0.6])
     figure.update_layout(showlegend=False)
-    return _framed(figure, height=140 + 80 * int(nodes["column"].value_counts().max()))
+    return framed(figure, height=140 + 80 * int(nodes["column"].value_counts().max()))
 
 
 def _spread(nodes: pd.DataFrame) -> list[float]:
@@ -275,14 +266,15 @@ def _spread(nodes: pd.DataFrame) -> list[float]:
     return [float((sizes[column] - 1) / 2 - place) for place, column in zip(order, nodes["column"], strict=True)]
 
 
-def _texts(values: pd.Series) -> list[Any]:
+def texts(values: pd.Series) -> list[Any]:
     """Values as places on an axis: names escaped, days written out."""
     return [
         label(value) if isinstance(value, str) else f"{value:%d %b}" if isinstance(value, date) else value for value in values
     ]
 
 
-def _framed(figure: Any, *, height: int = HEIGHT) -> Any:
+def framed(figure: Any, *, height: int = HEIGHT) -> Any:
+    """The figure with no background of its own, narrow margins and the legend on top."""
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 24, "b": 8},

@@ -26,6 +26,7 @@ def choose_filter(visit: Visit, *, prefix: str = "records-") -> RecordFilter:
     with visit.reading() as session:
         sources = queries.sources(session, visit.actor, visit.project_id)
         slices = queries.slice_values(session, visit.actor, visit.project_id)
+    _from_address(prefix, slices)
     text, status, finding = st.columns([3, 2, 2])
     text.text_input("Search", key=f"{prefix}text", placeholder="In questions and answers, or a record's number")
     status.multiselect(
@@ -36,11 +37,24 @@ def choose_filter(visit: Visit, *, prefix: str = "records-") -> RecordFilter:
         ["", *FindingKind],
         format_func=lambda found: FINDING_WORDS.get(found, found) or "Any",
         key=f"{prefix}finding",
+        on_change=_forget_address,
     )
     source, key, value, repeats = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
     source.selectbox("Import", [0, *sources], format_func=lambda found: sources.get(found, "Any"), key=f"{prefix}source")
-    slice_key = key.selectbox("Metadata", ["", *slices], format_func=lambda found: found or "Any", key=f"{prefix}slice")
-    value.selectbox("Value", slices.get(slice_key, []), key=f"{prefix}value-{slice_key}", disabled=not slice_key)
+    slice_key = key.selectbox(
+        "Metadata",
+        ["", *slices],
+        format_func=lambda found: found or "Any",
+        key=f"{prefix}slice",
+        on_change=_forget_address,
+    )
+    value.selectbox(
+        "Value",
+        slices.get(slice_key, []),
+        key=f"{prefix}value-{slice_key}",
+        disabled=not slice_key,
+        on_change=_forget_address,
+    )
     repeats.checkbox("Repeated only", key=f"{prefix}duplicates")
     fields = {str(name).removeprefix(prefix): found for name, found in st.session_state.items() if str(name).startswith(prefix)}
     return filter_of(fields, faq_id=_faq_of_link() if prefix == "records-" else None)
@@ -60,6 +74,24 @@ def filter_of(fields: Mapping[str, Any], *, faq_id: int | None = None) -> Record
         duplicates_only=bool(fields.get("duplicates")),
         faq_id=faq_id,
     )
+
+
+_ADDRESS = ("slice_key", "slice_value", "finding")
+"""What a link from another page may ask for."""
+
+
+def _from_address(prefix: str, slices: Mapping[str, list[str]]) -> None:
+    """What a link asked for becomes the choice when the page is opened. Once chosen otherwise, the address forgets it."""
+    key, value, finding = (st.query_params.get(name, "") for name in _ADDRESS)
+    if f"{prefix}slice" not in st.session_state and value in slices.get(key, ()):
+        st.session_state[f"{prefix}slice"], st.session_state[f"{prefix}value-{key}"] = key, value
+    if f"{prefix}finding" not in st.session_state and finding in set(FindingKind):
+        st.session_state[f"{prefix}finding"] = FindingKind(finding)
+
+
+def _forget_address() -> None:
+    for name in _ADDRESS:
+        st.query_params.pop(name, None)
 
 
 def _faq_of_link() -> int | None:

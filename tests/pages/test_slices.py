@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+from streamlit.testing.v1 import AppTest
+
 from backend.runtime import Runtime
 from tests.pages.test_results import a_page
 
 
+def opened_table(page: AppTest) -> AppTest:
+    """The page with the table behind the forest plot open."""
+    page.session_state["slices-language-behind"] = True
+    return page.run()
+
+
 def test_a_measure_is_cut_by_a_metadata_key_and_small_slices_are_marked(house: Runtime) -> None:
-    page = a_page(house, "slices")
+    page = opened_table(a_page(house, "slices"))
     assert not page.exception
     assert page.selectbox(key="slice-measure").value == "Win rate in blind comparisons"
     assert page.selectbox(key="slice-version").value == "1 · Version 1"
@@ -18,8 +26,10 @@ def test_a_measure_is_cut_by_a_metadata_key_and_small_slices_are_marked(house: R
 
 
 def test_every_measure_can_be_drawn(house: Runtime) -> None:
-    page = a_page(house, "slices")
-    for title in page.selectbox(key="slice-measure").options:
+    page = opened_table(a_page(house, "slices"))
+    titles = page.selectbox(key="slice-measure").options
+    assert {"Exact match", "ROUGE-L", "Refusals (share)", "Length of the answer (characters)"} < set(titles)
+    for title in titles:
         page.selectbox(key="slice-measure").select(title).run()
         assert not page.exception
         assert len(page.dataframe[0].value) == 2
