@@ -155,7 +155,7 @@ def _question(prefix: str, kind: TaskKind, rows: list[int], place: int, row: int
             on_click=_remove, args=(prefix, row),
         )  # fmt: skip
     if chosen in LISTS:
-        st.text_area(LISTS[chosen], key=first(f"{here}points", ""), height=132)
+        st.text_area(LISTS[chosen], key=first(f"{here}points", ""), height="content")
     name, keys, required = st.columns([3, 4, 3], vertical_alignment="bottom")
     name.text_input(
         "Short name", key=first(f"{here}name", ""), max_chars=40, help="Stands in tables and files: one word of letters and _."

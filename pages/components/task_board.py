@@ -48,8 +48,9 @@ def _task(visit: Visit, card: TaskCard) -> None:
         st.markdown(f"**{plain(card.name)}**", width="content")
         st.badge(STATES[card.status], color=TONES[card.status])
     each = f"{card.overlap} to {card.overlap_max}" if card.overlap_max else f"{card.overlap}"
+    asked = "guidelines" if card.kind is TaskKind.LABEL else "questions"
     st.caption(
-        f"{KINDS[card.kind]} · {each} per item · made {card.created_at:%d %b %Y} · questions version {card.rubric_version}"
+        f"{KINDS[card.kind]} · {each} per item · made {card.created_at:%d %b %Y} · {asked} version {card.rubric_version}"
     )
     with buttons.container(horizontal=True, horizontal_alignment="right"):
         if card.status is not TaskStatus.CLOSED:
@@ -72,12 +73,16 @@ def _task(visit: Visit, card: TaskCard) -> None:
     chosen = st.segmented_control(
         "More",
         list(sections),
-        format_func=lambda name: f":material/{MORE[name]}: {name}",
+        format_func=lambda name: f":material/{MORE[name]}: {_section(card, name)}",
         key=f"more-{card.id}",
         label_visibility="collapsed",
     )
     if chosen:
         sections[chosen](visit, card)
+
+
+def _section(card: TaskCard, name: str) -> str:
+    return "Guidelines" if name == "Questions" and card.kind is TaskKind.LABEL else name
 
 
 def _progress(card: TaskCard) -> str:
