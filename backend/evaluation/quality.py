@@ -74,11 +74,11 @@ def labelled(judged: Judged, questions: Sequence[Question]) -> Iterator[Labelled
         yield Labelled(PREFERRED, Level.NOMINAL, items, raters, label.astype(float), first)
     ranked = votes[votes["how"] == RANKED]
     if len(ranked):
-        one, other = ranked["first_response"].to_numpy(), ranked["second_response"].to_numpy()
-        lower, score = np.minimum(one, other), ranked["score"].to_numpy()
-        pairs_of_items = np.stack([ranked["item"].to_numpy(), lower, np.maximum(one, other)], axis=1)
+        better, worse = ranked["first_response"].to_numpy(), ranked["second_response"].to_numpy()
+        lower, score = np.minimum(better, worse), ranked["score"].to_numpy()
+        pairs_of_items = np.stack([ranked["item"].to_numpy(), lower, np.maximum(better, worse)], axis=1)
         _, unit = np.unique(pairs_of_items, axis=0, return_inverse=True)
-        score = np.where(one == lower, score, 1 - score)
+        score = np.where(better == lower, score, 1 - score)
         yield Labelled(ORDER_OF_TWO, Level.NOMINAL, unit, ranked["rater"].to_numpy(), score, lower)
     ratings = judged.raw_ratings[judged.raw_ratings["rater"] >= 0]
     given = ratings["answers"].to_numpy()

@@ -164,6 +164,7 @@ def case_of(session: Session, *, actor: Actor, project_id: int, item_id: int) ->
     rubric, shown = rubric_of(task.rubric), responses_of(item)
     responses = [session.get_one(Response, response_id) for response_id in shown]
     names = names_of(task.kind, shown)
+    texts = {response.id or 0: response.text for response in responses}
     return Case(
         item_id=item_id,
         task_id=item.task_id,
@@ -176,10 +177,10 @@ def case_of(session: Session, *, actor: Actor, project_id: int, item_id: int) ->
         messages=messages_from_json(responses[0].prompt),
         reference=responses[0].reference,
         names=tuple(names.values()),
-        texts=tuple(response.text for response in responses),
+        texts=tuple(texts.values()),
         response_ids=shown,
-        opinions=tuple(_opinions(session, actor, task, item, names)),
-        rulings=tuple(_rulings(session, actor, task, item, names)),
+        opinions=tuple(_opinions(session, actor, task, item, names, texts)),
+        rulings=tuple(_rulings(session, task, item, names, texts)),
         is_gold=session.exec(select(Gold.id).where(Gold.item_id == item_id)).first() is not None,
     )
 
@@ -261,7 +262,9 @@ def _cluster_sizes(session: Session, project_id: int, clusters: set[str]) -> dic
     return dict(session.exec(query).all())
 
 
-def _opinions(session: Session, actor: Actor, task: Task, item: Item, names: dict[int, str]) -> list[Opinion]:
+def _opinions(
+    session: Session, actor: Actor, task: Task, item: Item, names: dict[int, str], texts: dict[int, str]
+) -> list[Opinion]:
     query = (
         select(Annotation, Account)
         .outerjoin(Account, col(Account.id) == Annotation.account_id)
@@ -274,7 +277,7 @@ def _opinions(session: Session, actor: Actor, task: Task, item: Item, names: dic
     return [
         Opinion(
             rater=(account.name or account.email) if named and account is not None else f"Rater {place}",
-            said=words(task.kind, rubric, given, names),
+            said=words(task.kind, rubric, given, names, texts),
             answers=dict(given.answers),
             comment=given.comment,
             is_yours=given.account_id == actor.account_id,
@@ -283,7 +286,7 @@ def _opinions(session: Session, actor: Actor, task: Task, item: Item, names: dic
     ]
 
 
-def _rulings(session: Session, actor: Actor, task: Task, item: Item, names: dict[int, str]) -> list[Ruling]:
+def _rulings(session: Session, task: Task, item: Item, names: dict[int, str], texts: dict[int, str]) -> list[Ruling]:
     query = (
         select(Adjudication, Account)
         .outerjoin(Account, col(Account.id) == Adjudication.author_id)
@@ -295,7 +298,7 @@ def _rulings(session: Session, actor: Actor, task: Task, item: Item, names: dict
         Ruling(
             number=one.number,
             author=(account.name or account.email) if account is not None else "the system",
-            said=words(task.kind, rubric_of(task.rubric), one, names),
+            said=words(task.kind, rubric_of(task.rubric), one, names, texts),
             reason=one.reason,
             at=one.created_at,
             rated_it=one.author_id in raters,

@@ -38,8 +38,8 @@ class Given(Protocol):
         """Response ids from best to worst, those on one place together."""
 
 
-def answer_words(question: Question, answer: Any) -> str:
-    """The answer to one question."""
+def answer_words(question: Question, answer: Any, texts: Mapping[int, str] | None = None) -> str:
+    """The answer to one question; marked passages are quoted where the responses' `texts` are given."""
     if answer is None:
         return NOTHING
     if question.type is QuestionType.SCALE and answer in question.points:
@@ -49,8 +49,16 @@ def answer_words(question: Question, answer: Any) -> str:
     if question.type is QuestionType.MULTIPLE:
         return ", ".join(map(str, answer)) or "none of them"
     if question.type is QuestionType.SPANS:
-        return ", ".join(f"{span['reason']} ({span['start']}–{span['end']})" for span in answer) or "nothing marked"
+        return ", ".join(passage_words(span, texts or {}) for span in answer) or "nothing marked"
     return str(answer)
+
+
+def passage_words(span: Mapping[str, Any], texts: Mapping[int, str]) -> str:
+    """A marked passage with its reason."""
+    text = texts.get(span.get("response_id", 0))
+    if text is None:
+        return f"{span['reason']} ({span['start']}–{span['end']})"
+    return f"{span['reason']}: “{text[span['start'] : span['end']]}”"
 
 
 def preference_words(given: Given, names: Mapping[int, str]) -> str:
@@ -67,7 +75,9 @@ def ranking_words(ranking: Sequence[Sequence[int]] | None, names: Mapping[int, s
     return " > ".join(" = ".join(names.get(one, "another response") for one in place) for place in ranking)
 
 
-def words(kind: TaskKind, rubric: Rubric, given: Given, names: Mapping[int, str]) -> dict[str, str]:
+def words(
+    kind: TaskKind, rubric: Rubric, given: Given, names: Mapping[int, str], texts: Mapping[int, str] | None = None
+) -> dict[str, str]:
     """Everything that was answered: what was asked (a question's key, PREFERENCE, RANKING) → words."""
     said = {}
     if kind is TaskKind.COMPARE:
@@ -76,5 +86,5 @@ def words(kind: TaskKind, rubric: Rubric, given: Given, names: Mapping[int, str]
         said[RANKING] = ranking_words(given.ranking, names)
     for question in rubric.questions:
         if question.key in given.answers:
-            said[question.key] = answer_words(question, given.answers[question.key])
+            said[question.key] = answer_words(question, given.answers[question.key], texts)
     return said
