@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session, col, exists, func, select
+from sqlmodel import Session, col, exists, func, or_, select
 
 from backend.access.actors import Actor
 from backend.access.policy import check
@@ -13,7 +13,7 @@ from backend.store.accounts import Account, Membership
 from backend.store.conversations import Feedback, open_complaint
 from backend.store.models import Job, ModelVersion, Snapshot, SnapshotRow
 from backend.store.records import Faq, FaqRevision, Project, Record, RecordRevision
-from backend.store.work import Annotation, Item, Skip, Task
+from backend.store.work import Annotation, Item, Qualification, Skip, Task
 from backend.vocabulary import Action, FaqState, ItemStatus, JobStatus, RecordStatus, Stage, TaskStatus
 
 
@@ -36,6 +36,10 @@ class Overview:
     jobs_failed: int
     candidates: int
     complaints: int
+    disputes: int
+    """Items whose raters disagree, and that wait for a ruling."""
+    fallen: int
+    """Raters whose answers to known or repeated items have become worse, counted by task."""
     members: int
     current_version: str
 
@@ -91,6 +95,18 @@ def overview(session: Session, *, actor: Actor, project_id: int) -> Overview:
             )
         ),
         complaints=count(select(func.count()).where(Feedback.project_id == project_id, open_complaint())),
+        disputes=count(
+            select(func.count())
+            .select_from(Item)
+            .join(Task, col(Task.id) == Item.task_id)
+            .where(Task.project_id == project_id, Item.status == ItemStatus.DISPUTED)
+        ),
+        fallen=count(
+            select(func.count())
+            .select_from(Qualification)
+            .join(Task, col(Task.id) == Qualification.task_id)
+            .where(Task.project_id == project_id, col(Qualification.drifted_at).is_not(None))
+        ),
         members=count(
             select(func.count())
             .select_from(Membership)
@@ -104,10 +120,11 @@ def overview(session: Session, *, actor: Actor, project_id: int) -> Overview:
 def _items_for(actor: Actor, project_id: int) -> Any:
     mine = exists().where(col(Annotation.item_id) == Item.id, col(Annotation.account_id) == actor.account_id)
     passed = exists().where(col(Skip.item_id) == Item.id, col(Skip.account_id) == actor.account_id)
+    meant = or_(col(Item.only_account_id).is_(None), col(Item.only_account_id) == actor.account_id)
     return (
         select(func.count())
         .select_from(Item)
         .join(Task, col(Task.id) == Item.task_id)
         .where(Task.project_id == project_id, Task.status == TaskStatus.OPEN, Item.status == ItemStatus.OPEN)
-        .where(~mine, ~passed)
+        .where(meant, ~mine, ~passed)
     )
