@@ -206,12 +206,20 @@ class TrainConfig:
         "Which layers get LoRA: 'all-linear', or module names with commas (q_proj,v_proj).", default="all-linear"
     )
     beta: float = _describe(
-        "DPO and KTO: how strongly the model is held to where it started; ORPO: the weight of the comparison.", default=0.1
+        "DPO and KTO: how strongly the model is held to where it started; ORPO: the weight of the comparison.",
+        default=0.1,
+        objectives=("dpo", "orpo", "kto"),
     )
-    desirable_weight: float = _describe("KTO: what a thumb up counts; raise it where they are rare.", default=1.0)
-    undesirable_weight: float = _describe("KTO: what a thumb down counts; raise it where they are rare.", default=1.0)
+    desirable_weight: float = _describe(
+        "KTO: what a thumb up counts; raise it where they are rare.", default=1.0, objectives=("kto",)
+    )
+    undesirable_weight: float = _describe(
+        "KTO: what a thumb down counts; raise it where they are rare.", default=1.0, objectives=("kto",)
+    )
     label_smoothing: float = _describe(
-        "Share of doubt in every label (SFT, DPO, classification): 0.1 helps where some labels are wrong.", default=0.0
+        "Share of doubt in every label (SFT, DPO, classification): 0.1 helps where some labels are wrong.",
+        default=0.0,
+        objectives=("sft", "seq2seq", "dpo", "classification"),
     )
     neftune_alpha: float = _describe("Noise on the word vectors while training, against overfitting; 5 is usual.", default=0.0)
     learning_rate: float = _describe("Step size. LoRA takes more (1e-4 to 3e-3) than full training (1e-5).", default=3e-3)

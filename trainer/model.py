@@ -195,11 +195,11 @@ def _explain(name: str, revision: str | None, error: Exception) -> str:
         command = f"python -m trainer base --out {EMBEDDED_FOLDER}"
         return f"The embedded model is damaged or missing; build it with '{command}'. ({reason})"
     if Path(name).is_dir():
-        return f"The folder {name} holds no causal language model in safetensors format with its tokenizer. ({reason})"
+        return f"The folder {name} holds no model of the needed kind in safetensors format with its tokenizer. ({reason})"
     pinned = f" at revision {revision}" if revision else ""
     return (
         f"The model '{name}'{pinned} could not be loaded. It is neither a folder here nor in the local Hugging Face cache, or "
-        f"the hub cannot be reached, or it is no causal language model. Check the id and the network, log in with 'hf auth "
+        f"the hub cannot be reached, or it is no model of the needed kind. Check the id and the network, log in with 'hf auth "
         f"login' if it is gated, or give the folder of a downloaded model, or '{EMBEDDED}'. ({reason})"
     )
 

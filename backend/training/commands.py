@@ -29,6 +29,7 @@ def register(subparsers: Any) -> None:
     train.add_argument("--snapshot", type=int, metavar="N", help="the snapshot's number; the newest without it")
     train.add_argument("--recipe", type=Path, metavar="FILE", help="a JSON object of recipe fields")
     train.add_argument("--set", dest="assignments", action="append", default=[], metavar="NAME=VALUE", help="one field")
+    train.add_argument("--from", dest="version", metavar="VERSION", help="go on from this model version (its served name)")
     train.add_argument("--name", default="", help="what to call the run")
     train.add_argument("--wait", action="store_true", help="stay until it has ended; runs it here if no worker takes it")
     train.set_defaults(handler=_train)
@@ -46,6 +47,7 @@ def _train(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
             snapshot_id=_snapshot_id(session, project_id, arguments.snapshot),
             recipe=recipe,
             name=arguments.name,
+            initial_version_id=_version_id(session, project_id, arguments.version) if arguments.version else None,
         )
     folder = str(house.settings.runs / run.folder)
     if not arguments.wait:
@@ -56,9 +58,18 @@ def _train(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
     if job.status is not JobStatus.SUCCEEDED:
         raise TouchstoneError(f"Run {run.number} ended as {job.status.value}. {job.error} Its log: {folder}/log.txt")
     with house.database.reading() as session:
-        version = session.exec(select(ModelVersion).where(ModelVersion.run_id == run.id)).one()
+        version = session.exec(select(ModelVersion.served_as).where(ModelVersion.run_id == run.id)).one_or_none()
         result = session.get_one(Run, run.id).result
-    return {"run": run.number, "status": job.status.value, "version": version.served_as, "result": result, "folder": folder}
+    return {"run": run.number, "status": job.status.value, "version": version, "result": result, "folder": folder}
+
+
+def _version_id(session: Session, project_id: int, served_as: str) -> int:
+    found = session.exec(
+        select(ModelVersion.id).where(ModelVersion.project_id == project_id, ModelVersion.served_as == served_as)
+    ).one_or_none()
+    if found is None:
+        raise NotFound(f"This project has no model version {served_as!r}.")
+    return found
 
 
 def _recipe_file(path: Path | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from sqlmodel import Session, col, select
 from backend.access import audit
 from backend.access.actors import SYSTEM, Actor
 from backend.access.policy import check
-from backend.errors import IntegrityViolated, NotFound, NotReady, ServiceUnavailable
+from backend.errors import IntegrityViolated, InvalidInput, NotFound, NotReady, ServiceUnavailable
 from backend.jobs import outcomes, queue
 from backend.jobs.outcomes import Outcome
 from backend.settings import Settings
@@ -31,7 +32,7 @@ from backend.store.models import Job, ModelVersion, Run, Snapshot
 from backend.store.records import Project
 from backend.training import recipes
 from backend.training.recipes import Recipe
-from backend.vocabulary import Action, JobKind, JobStatus
+from backend.vocabulary import Action, JobKind, JobStatus, SnapshotKind
 from trainer import contract
 
 
@@ -45,8 +46,12 @@ def start_run(
     recipe: Recipe | None = None,
     name: str = "",
     priority: int = 0,
+    initial_version_id: int | None = None,
 ) -> Run:
-    """Queue a run on a snapshot, whose folder is checked first. Raises InvalidInput for a recipe that cannot be."""
+    """Queue a run on a snapshot, whose folder is checked first. With `initial_version_id` it goes on from an earlier version.
+
+    Raises InvalidInput for a recipe that cannot be, or does not fit what the snapshot holds.
+    """
     check(actor, Action.TRAIN, project_id)
     project = _locked_project(session, project_id)
     snapshot = session.get(Snapshot, snapshot_id)
@@ -55,7 +60,11 @@ def start_run(
     if not snapshot.manifest["counts"]["train"]:
         raise NotReady("This snapshot has no rows to train on. Freeze one with a larger share of train.")
     data = settings.snapshots / snapshot.folder
-    config = recipes.to_config(recipe or {}, data=str(data), threads=settings.trainer_threads)
+    start = _start_from(session, project_id, recipe or {}, initial_version_id)
+    kind = snapshot.manifest.get("kind", SnapshotKind.SFT.value)
+    config = recipes.to_config(
+        start.recipe, data=str(data), threads=settings.trainer_threads, kind=kind, initial_adapter=start.adapter
+    )
     frozen.verify(data, snapshot.manifest)
     number = 1 + (session.exec(select(func.max(Run.number)).where(Run.project_id == project_id)).one() or 0)
     folder = settings.runs / f"{project.slug}-{number:04d}-{secrets.token_hex(4)}"
@@ -76,6 +85,31 @@ def start_run(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    recipe: Recipe
+    adapter: str | None = None
+
+
+def _start_from(session: Session, project_id: int, recipe: Recipe, version_id: int | None) -> _Start:
+    """The recipe with the weights of an earlier version: its adapter, or its whole model as the base."""
+    if version_id is None:
+        return _Start(recipe)
+    version = session.get(ModelVersion, version_id)
+    if version is None or version.project_id != project_id:
+        raise NotFound("There is no such model version in this project.")
+    if recipe.get("base_model") not in (None, "", version.base_model):
+        raise InvalidInput(
+            f"{version.name} was made from {version.base_model}, so a run that goes on from it cannot start from another model."
+        )
+    objective = contract.OBJECTIVES.get(str(recipe.get("objective") or "sft"))
+    if version.adapter is not None and objective is not None and not objective.chats:
+        raise InvalidInput(
+            "A model that scores or sorts cannot go on from a chat model's adapter. Start it from the base model."
+        )
+    return _Start({**recipe, "base_model": version.base_model, "revision": version.revision}, version.adapter)
 
 
 def _queue(session: Session, actor: Actor, run: Run, snapshot: Snapshot, folder: Path, priority: int) -> None:
@@ -103,6 +137,7 @@ def _queue(session: Session, actor: Actor, run: Run, snapshot: Snapshot, folder:
         snapshot=snapshot.number,
         snapshot_hash=snapshot.content_hash,
         base_model=run.config["base_model"],
+        objective=run.config["objective"],
     )
 
 
@@ -112,6 +147,8 @@ def repeat_run(*, session: Session, actor: Actor, settings: Settings, run_id: in
     if run is None:
         raise NotFound("There is no such run.")
     recipe, name = recipes.of_config(run.config), f"{run.name} again"
+    adapter = run.config.get("initial_adapter")
+    begun = select(ModelVersion.id).where(ModelVersion.project_id == run.project_id, ModelVersion.adapter == adapter)
     return start_run(
         session=session,
         actor=actor,
@@ -120,15 +157,20 @@ def repeat_run(*, session: Session, actor: Actor, settings: Settings, run_id: in
         snapshot_id=run.snapshot_id,
         recipe=recipe,
         name=name,
+        initial_version_id=session.exec(begun).first() if adapter else None,
     )
 
 
 def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome) -> None:
-    """Take in what a succeeded run left: its result, the base version if there is none yet, a candidate version."""
+    """Take in what a succeeded run left: its result, the base version if there is none yet, a candidate version.
+
+    What scores or sorts is no version: it cannot chat, so it is neither served nor evaluated nor promoted. Its weights stay
+    in its run's folder, and its figures in the run's result.
+    """
     run = session.exec(select(Run).where(Run.job_id == job.id)).one_or_none()
     if run is None or outcome.status is not JobStatus.SUCCEEDED:
         return
-    if session.exec(select(ModelVersion).where(ModelVersion.run_id == run.id)).first() is not None:
+    if run.result or session.exec(select(ModelVersion).where(ModelVersion.run_id == run.id)).first() is not None:
         return
     folder = settings.runs / run.folder
     result = outcomes.read_object(folder / contract.RESULT)
@@ -136,6 +178,10 @@ def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome)
         raise IntegrityViolated("The run ended without a result that can be read. Try it again.")
     run.result = {key: value for key, value in result.items() if not (isinstance(value, float) and not math.isfinite(value))}
     session.add(run)
+    if not contract.OBJECTIVES[run.config.get("objective", "sft")].chats:
+        subject, objective = f"run:{run.id}", run.config["objective"]
+        audit.record(session, SYSTEM, "run.made", project_id=run.project_id, subject=subject, objective=objective)
+        return
     project = _locked_project(session, run.project_id)
     base = base_version(session, settings, project, run.config["base_model"], run.config.get("revision"))
     version = _candidate(session, project, run, base, folder)

@@ -18,7 +18,7 @@ from backend.errors import NotFound
 from backend.jobs import outcomes
 from backend.settings import Settings
 from backend.store.models import Job, ModelVersion, Run, Snapshot
-from backend.vocabulary import FINISHED_JOBS, Action, JobKind, JobStatus
+from backend.vocabulary import FINISHED_JOBS, Action, JobKind, JobStatus, SnapshotKind
 from trainer import contract
 
 LOG = contract.LOG
@@ -26,6 +26,9 @@ CHUNK = 4 << 20
 """Bytes of metrics that one look reads at most; a longer file is caught up with over several looks."""
 POINTS = 2000
 """Points of a curve that are shown; longer curves are thinned evenly."""
+
+
+_FIGURES = tuple(dict.fromkeys(name for objective in contract.OBJECTIVES.values() for name in objective.metrics))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,21 @@ class RunCard:
         return self.status in FINISHED_JOBS
 
     @property
+    def objective(self) -> str:
+        """What it learns."""
+        return str(self.config.get("objective", "sft"))
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The figures that it is watched by."""
+        return contract.OBJECTIVES[self.objective].metrics
+
+    @property
+    def chats(self) -> bool:
+        """Whether what it makes is a chat model, which becomes a version."""
+        return contract.OBJECTIVES[self.objective].chats
+
+    @property
     def share_done(self) -> float:
         """From 0 to 1."""
         total = self.progress.get("total_steps") or 0
@@ -69,8 +87,23 @@ def snapshot_choices(session: Session, actor: Actor, project_id: int) -> dict[in
     }
 
 
+def snapshot_kinds(session: Session, actor: Actor, project_id: int) -> dict[int, str]:
+    """What each snapshot holds, which decides what can be learned from it: id → kind."""
+    check(actor, Action.TRAIN, project_id)
+    query = select(Snapshot.id, Snapshot.manifest).where(Snapshot.project_id == project_id)
+    return {key or 0: manifest.get("kind", SnapshotKind.SFT.value) for key, manifest in session.exec(query)}
+
+
+def start_choices(session: Session, actor: Actor, project_id: int) -> dict[int, tuple[str, str]]:
+    """Versions that a run can go on from, newest first: id → (what to call it, its base model)."""
+    check(actor, Action.TRAIN, project_id)
+    query = select(ModelVersion).where(ModelVersion.project_id == project_id, col(ModelVersion.run_id).is_not(None))
+    query = query.order_by(col(ModelVersion.number).desc())
+    return {one.id or 0: (f"{one.number}: {one.name}", one.base_model) for one in session.exec(query)}
+
+
 def runs(session: Session, actor: Actor, project_id: int) -> pd.DataFrame:
-    """Newest first: id, number, name, snapshot, status, step, of, best_loss, tokens_per_second, base_model, version, …"""
+    """Newest first: id, number, name, snapshot, objective, status, step, of, best_loss, tokens_per_second, base_model, …"""
     check(actor, Action.TRAIN, project_id)
     query = (
         select(Run, Job, Snapshot.number, ModelVersion.served_as)
@@ -87,6 +120,7 @@ def runs(session: Session, actor: Actor, project_id: int) -> pd.DataFrame:
             "number": run.number,
             "name": run.name,
             "snapshot": snapshot,
+            "objective": run.config.get("objective", "sft"),
             "status": job.status.value,
             "step": job.progress.get("step"),
             "of": job.progress.get("total_steps"),
@@ -98,7 +132,19 @@ def runs(session: Session, actor: Actor, project_id: int) -> pd.DataFrame:
         }
         for run, job, snapshot, version in session.exec(query)
     ]
-    columns = ["id", "number", "name", "snapshot", "status", "step", "of", "best_loss", "tokens_per_second", "base_model"]
+    columns = [
+        "id",
+        "number",
+        "name",
+        "snapshot",
+        "objective",
+        "status",
+        "step",
+        "of",
+        "best_loss",
+        "tokens_per_second",
+        "base_model",
+    ]
     return pd.DataFrame(rows, columns=[*columns, "version", "started"])
 
 
@@ -201,11 +247,12 @@ class Metrics:
         return list(self.validation[-1].get("samples") or ()) if self.validation else []
 
     def frame(self) -> pd.DataFrame:
-        """A row a step, thinned: step, loss, learning_rate, tokens_per_second, validation_loss, perplexity."""
+        """A row a step, thinned: step, loss, learning_rate, tokens_per_second, validation_loss and the objective's figures."""
         stride = max(1, len(self.train) // POINTS)
         shown = [*self.train[::stride], *self.train[-1:]] if stride > 1 else list(self.train)
         train = pd.DataFrame(shown, columns=["step", "loss", "learning_rate", "tokens_per_second"])
-        checks = pd.DataFrame(self.validation, columns=["step", "loss", "perplexity"])
+        figures = [name for name in _FIGURES if any(name in row for row in self.validation)]
+        checks = pd.DataFrame(self.validation, columns=["step", "loss", *figures])
         checks = checks.rename(columns={"loss": "validation_loss"})
         merged = train.drop_duplicates("step").merge(checks.drop_duplicates("step", keep="last"), on="step", how="outer")
         return merged.sort_values("step").reset_index(drop=True)

@@ -21,7 +21,8 @@ Recipe = Mapping[str, Any]
 
 DECIDED_ELSEWHERE = frozenset({"data", "threads", "initial_adapter"})
 BASIC = (
-    "base_model", "adapter", "epochs", "learning_rate", "batch_size", "lora_rank", "max_length", "early_stopping", "seed",
+    "objective", "base_model", "adapter", "epochs", "learning_rate", "batch_size", "lora_rank", "max_length", "early_stopping",
+    "seed",
 )  # fmt: skip
 """What most runs need; the rest is folded away."""
 
@@ -29,6 +30,14 @@ _LARGER: dict[str, Any] = {
     "learning_rate": 2e-4, "epochs": 3, "batch_size": 4, "accumulation": 4, "max_length": 1024, "early_stopping": 2,
 }  # fmt: skip
 """Where a model of a hub or folder usually does well: it knows more, so it needs smaller and fewer steps."""
+_PREFERENCE: dict[str, Any] = {"epochs": 5, "checkpoint_every": 20}
+_BY_OBJECTIVE: dict[str, dict[str, Any]] = {
+    "dpo": _PREFERENCE, "kto": _PREFERENCE, "orpo": _PREFERENCE,
+    "reward": {"epochs": 6},
+    "classification": {"epochs": 8, "best_metric": "macro_f1"},
+}  # fmt: skip
+_RATES = {"dpo": 1 / 6, "kto": 1 / 6, "orpo": 1 / 3, "reward": 1 / 2, "classification": 1 / 2}
+"""What the learning rate of imitation is multiplied by: who learns from comparisons goes in smaller steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +55,23 @@ class Field:
     basic: bool
 
 
-def fields() -> list[Field]:
-    """Every field that a person may choose: the basic ones first, the others in the trainer's order."""
-    found = [_field(spec) for spec in dataclasses.fields(TrainConfig) if spec.name not in DECIDED_ELSEWHERE]
+def objectives_for(kind: str) -> dict[str, str]:
+    """What can be learned from a snapshot of this kind: the objective's name → what it does, in a sentence."""
+    return {name: objective.help for name, objective in contract.OBJECTIVES.items() if objective.rows == kind}
+
+
+def chats(objective: str) -> bool:
+    """Whether what an objective makes is a chat model."""
+    return contract.OBJECTIVES[objective].chats
+
+
+def fields(objective: str | None = None) -> list[Field]:
+    """Every field that a person may choose, or those that mean something to one objective: the basic ones first, the others
+    in the trainer's order."""
+    specs = [spec for spec in dataclasses.fields(TrainConfig) if spec.name not in DECIDED_ELSEWHERE]
+    if objective is not None:
+        specs = [spec for spec in specs if objective in spec.metadata.get("objectives", (objective,))]
+    found = [_for_objective(_field(spec), objective) for spec in specs]
     order = {name: place for place, name in enumerate(BASIC)}
     return sorted(found, key=lambda field: order.get(field.name, len(order)))
 
@@ -69,21 +92,43 @@ def _field(spec: dataclasses.Field[Any]) -> Field:
     )
 
 
-def default_recipe(base_model: str = contract.EMBEDDED) -> dict[str, Any]:
-    """Sane values for a base model: those measured for the embedded one, gentler ones for others."""
-    recipe = {field.name: field.default for field in fields()} | {"base_model": base_model}
-    return recipe if base_model == contract.EMBEDDED else recipe | _LARGER
+def _for_objective(field: Field, objective: str | None) -> Field:
+    """The field with the choices that the objective has."""
+    if objective is None or field.name != "best_metric":
+        return field
+    return dataclasses.replace(field, choices=("loss", *contract.OBJECTIVES[objective].metrics))
 
 
-def to_config(recipe: Recipe, *, data: str, threads: int) -> TrainConfig:
-    """The trainer's config. Fields that are not given have their defaults. Raises InvalidInput naming the field."""
+def default_recipe(base_model: str = contract.EMBEDDED, objective: str = "sft") -> dict[str, Any]:
+    """Sane values for a base model and an objective: those measured for the embedded one, gentler ones for others."""
+    recipe = {field.name: field.default for field in fields()} | {"base_model": base_model, "objective": objective}
+    recipe |= _BY_OBJECTIVE.get(objective, {})
+    if base_model != contract.EMBEDDED:
+        recipe |= _LARGER
+    return recipe | {"learning_rate": recipe["learning_rate"] * _RATES.get(objective, 1.0)}
+
+
+def to_config(
+    recipe: Recipe, *, data: str, threads: int, kind: str | None = None, initial_adapter: str | None = None
+) -> TrainConfig:
+    """The trainer's config for a snapshot of a kind (any where it is not said). Fields that are not given have their
+    defaults, the objective the first that fits the kind. Raises InvalidInput naming the field.
+    """
     known = {field.name: field for field in fields()}
     if unknown := sorted(set(recipe) - set(known)):
         raise InvalidInput(f"A recipe has no field {', '.join(unknown)}. Its fields are {', '.join(sorted(known))}.")
     base_model = str(recipe.get("base_model") or contract.EMBEDDED)
-    values = {name: _value(known[name], value) for name, value in {**default_recipe(base_model), **recipe}.items()}
+    objective = str(recipe.get("objective") or next(iter(objectives_for(kind or "sft"))))
+    if objective in contract.OBJECTIVES and kind is not None and objective not in objectives_for(kind):
+        fitting = ", ".join(objectives_for(kind))
+        raise InvalidInput(
+            f"The objective {objective} learns from {contract.OBJECTIVES[objective].rows}, and this snapshot holds {kind}. "
+            f"Choose {fitting}, or another snapshot."
+        )
+    given = {**default_recipe(base_model, objective), **recipe, "objective": objective}
+    values = {name: _value(known[name], value) for name, value in given.items()}
     try:
-        return TrainConfig(**values, data=data, threads=threads)
+        return TrainConfig(**values, data=data, threads=threads, initial_adapter=initial_adapter)
     except ConfigError as error:
         raise InvalidInput(str(error)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,17 @@ from backend.training.recipes import Field
 from pages.components.notices import plain
 
 EMBEDDED = recipes.default_recipe()["base_model"]
+CHOSEN_BEFORE = frozenset({"base_model", "objective"})
+NAMES = {
+    "sft": "Imitate (SFT)",
+    "seq2seq": "Imitate, read and write apart (T5)",
+    "dpo": "Prefer (DPO)",
+    "orpo": "Imitate and prefer (ORPO)",
+    "kto": "Thumbs (KTO)",
+    "reward": "Score (reward model)",
+    "classification": "Sort (classifier)",
+}
+"""What people call the objectives."""
 
 
 def choose_base_model() -> str:
@@ -34,35 +46,69 @@ def choose_base_model() -> str:
     return typed.strip()
 
 
-def show_fields(base_model: str) -> None:
-    """Every field but the base model; to be called inside a form."""
-    defaults = recipes.default_recipe(base_model)
-    shown = [field for field in recipes.fields() if field.name != "base_model"]
+def choose_objective(kind: str, base_model: str) -> str:
+    """What is learned, out of what fits the snapshot. It stands outside the form, because the fields follow it."""
+    found = recipes.objectives_for(kind)
+    if base_model == EMBEDDED:
+        found.pop("seq2seq", None)
+    if len(found) == 1:
+        (only,) = found
+        st.caption(plain(f"{NAMES[only]} {found[only]}."))
+        return only
+    return st.radio(
+        "What it learns",
+        list(found),
+        format_func=NAMES.__getitem__,
+        captions=[f"It {sentence}." for sentence in found.values()],
+        key=f"recipe_objective_{kind}",
+    )
+
+
+def choose_start(versions: Mapping[int, tuple[str, str]], base_model: str, objective: str) -> int | None:
+    """An earlier version that the run goes on from; None for the base model."""
+    fitting = {key: name for key, (name, base) in versions.items() if base == base_model} if recipes.chats(objective) else {}
+    if not fitting:
+        return None
+    return st.selectbox(
+        "Start from",
+        [None, *fitting],
+        format_func=lambda key: fitting[key] if key else "The base model as it is",
+        help="A version that was trained before goes on learning; its adapter's rank stays.",
+        key=f"recipe_start_{objective}",
+    )
+
+
+def show_fields(base_model: str, objective: str) -> None:
+    """Every field that the objective has, but for what was chosen before; to be called inside a form."""
+    defaults = recipes.default_recipe(base_model, objective)
+    shown = [field for field in recipes.fields(objective) if field.name not in CHOSEN_BEFORE]
     columns = st.columns(2)
     for place, field in enumerate(field for field in shown if field.basic):
         with columns[place % 2]:
-            _widget(field, defaults[field.name], base_model)
+            _widget(field, defaults[field.name], _key(field.name, base_model, objective))
     with st.expander("More settings", icon=":material/tune:"):
         columns = st.columns(2)
         for place, field in enumerate(field for field in shown if not field.basic):
             with columns[place % 2]:
-                _widget(field, defaults[field.name], base_model)
+                _widget(field, defaults[field.name], _key(field.name, base_model, objective))
 
 
-def chosen_recipe(base_model: str) -> dict[str, Any]:
+def chosen_recipe(base_model: str, objective: str) -> dict[str, Any]:
     """What stands in the form."""
-    names = [field.name for field in recipes.fields() if field.name != "base_model"]
-    return {"base_model": base_model} | {
-        name: st.session_state[_key(name, base_model)] for name in names if _key(name, base_model) in st.session_state
-    }
+    names = [field.name for field in recipes.fields(objective) if field.name not in CHOSEN_BEFORE]
+    keys = {name: _key(name, base_model, objective) for name in names}
+    typed = {name: st.session_state[key] for name, key in keys.items() if key in st.session_state}
+    return {"base_model": base_model, "objective": objective} | typed
 
 
-def _key(name: str, base_model: str) -> str:
-    return f"recipe_{'own' if base_model == EMBEDDED else 'other'}_{name}"
+def _key(name: str, base_model: str, objective: str) -> str:
+    """A field of another base model or objective is another field, with its own default."""
+    own = "own" if base_model == EMBEDDED else "other"
+    return f"recipe_{own}_{name}" if objective == "sft" else f"recipe_{own}_{objective}_{name}"
 
 
-def _widget(field: Field, default: Any, base_model: str) -> None:
-    key, text = _key(field.name, base_model), plain(field.help)
+def _widget(field: Field, default: Any, key: str) -> None:
+    text = plain(field.help)
     if field.kind == "choice":
         st.selectbox(field.label, field.choices, field.choices.index(default), help=text, key=key)
     elif field.kind == "int":

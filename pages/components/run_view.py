@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 import streamlit as st
 
 from backend.training import controlling, launching, queries
 from backend.training.queries import Metrics, RunCard
 from backend.vocabulary import JobStatus
-from pages.components.charts import curves
+from pages.components.charts import curves, show_table
 from pages.components.links import link_to
 from pages.components.notices import attempt, plain, tell
 from pages.components.visit import Visit
@@ -22,12 +24,26 @@ WORDS = {
     JobStatus.CANCELLED: ("was cancelled", "cancel"),
     JobStatus.LOST: ("was lost", "help"),
 }
-PANELS = (
-    ("Loss", {"loss": "train", "validation_loss": "validation"}),
+FIRST = ("Loss", {"loss": "train", "validation_loss": "validation"})
+LAST = (("Learning rate", {"learning_rate": "learning rate"}), ("Trained tokens a second", {"tokens_per_second": "tokens/s"}))
+FIGURES = (
     ("Perplexity on the validation rows", {"perplexity": "perplexity"}),
-    ("Learning rate", {"learning_rate": "learning rate"}),
-    ("Trained tokens a second", {"tokens_per_second": "tokens/s"}),
+    ("Share of validation tokens that the model would say", {"token_accuracy": "share"}),
+    ("Share of validation pairs in which it prefers what people did", {"preference_accuracy": "share"}),
+    ("Share of validation rows sorted right", {"accuracy": "accuracy", "macro_f1": "macro-F1"}),
+    ("How far it sets good answers above others", {"margin": "margin", "log_odds": "log odds"}),
+    (
+        "Implied rewards on the validation rows",
+        {
+            "reward_chosen": "preferred",
+            "reward_rejected": "others",
+            "reward_desirable": "thumb up",
+            "reward_undesirable": "thumb down",
+        },
+    ),
+    ("How far it has strayed from where it started", {"kl": "KL estimate"}),
 )
+"""Panels of the objectives' own figures; a run shows those that its objective has."""
 SECONDS = 3.0
 
 
@@ -118,10 +134,11 @@ def _state(visit: Visit, card: RunCard) -> None:
     step, total = card.progress.get("step"), card.progress.get("total_steps")
     if total:
         st.progress(card.share_done, text=f"Step {step} of {total}")
+    _report(card)
     metrics = _metrics(card)
     if metrics.train:
-        _curves(metrics.frame(), card.id)
-        _samples(metrics)
+        _curves(metrics.frame(), card)
+        _samples(metrics, card.objective == "classification")
     elif card.status is JobStatus.QUEUED:
         st.caption("It starts as soon as a worker is free. If nothing happens, see whether one is running.")
     _details(card)
@@ -134,17 +151,23 @@ def _metrics(card: RunCard) -> Metrics:
     return st.session_state[key]
 
 
-def _curves(frame: pd.DataFrame, run_id: int) -> None:
+def panels(figures: Collection[str]) -> list[tuple[str, dict[str, str]]]:
+    """What is drawn for an objective with these figures."""
+    own = [(title, {name: text for name, text in names.items() if name in figures}) for title, names in FIGURES]
+    return [FIRST, *((title, names) for title, names in own if names), *LAST]
+
+
+def _curves(frame: pd.DataFrame, card: RunCard) -> None:
     columns = st.columns(2)
-    for place, (title, names) in enumerate(PANELS):
+    for place, (title, names) in enumerate(panels([name for name in card.figures if name in frame])):
         with columns[place % 2]:
             st.text(title)
             figure = curves(frame, x="step", y=list(names), names=names)
             options = {"displayModeBar": False}
-            st.plotly_chart(figure, width="stretch", theme="streamlit", key=f"curve_{run_id}_{place}", config=options)
+            st.plotly_chart(figure, width="stretch", theme="streamlit", key=f"curve_{card.id}_{place}", config=options)
 
 
-def _samples(metrics: Metrics) -> None:
+def _samples(metrics: Metrics, classes: bool) -> None:
     samples = metrics.samples
     if not samples:
         return
@@ -153,16 +176,40 @@ def _samples(metrics: Metrics) -> None:
             st.text("Asked")
             st.code(str(sample.get("prompt", "")), language=None, wrap_lines=True)
             approved, said = st.columns(2)
-            approved.text("Approved answer")
+            approved.text("The class that people named" if classes else "The answer to learn")
             approved.code(str(sample.get("reference", "")), language=None, wrap_lines=True)
-            said.text("The model's answer")
+            said.text("The class that the model named" if classes else "The model's answer")
             said.code(str(sample.get("text", "")), language=None, wrap_lines=True)
+
+
+def _report(card: RunCard) -> None:
+    """What a finished run's weights do on the rows that were kept aside."""
+    test = card.result.get("test") or {}
+    if not test:
+        return
+    st.text(f"On the {test['rows']} test rows, which it never saw")
+    shown = {name: test[name] for name in ("loss", *card.figures) if isinstance(test.get(name), int | float)}
+    for column, (name, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
+        column.metric(name.replace("_", " ").capitalize().replace("f1", "F1"), f"{value:.3f}", border=True)
+    confusion = test.get("confusion")
+    if confusion:
+        table = pd.DataFrame(confusion["matrix"], columns=confusion["classes"]).assign(truly=confusion["classes"])
+        with st.expander("What was taken for what", icon=":material/grid_on:"):
+            st.caption("A row for each class as people named it, a column for each as the model did.")
+            show_table(table[["truly", *confusion["classes"]]], key=f"confusion-{card.id}", names=confusion["classes"])
+    if not card.chats:
+        st.info(
+            "This model scores or sorts texts; it does not chat. So it is no version to evaluate or promote. Its weights are "
+            "in the run's folder.",
+            icon=":material/rule:",
+        )
 
 
 def _details(card: RunCard) -> None:
     with st.expander("Log", icon=":material/terminal:"):
         st.code(queries.log_tail(card.folder / queries.LOG) or "Nothing yet.", language=None, wrap_lines=True, height=300)
     with st.expander("Recipe and result", icon=":material/settings:"):
-        rows = [{"what": name, "value": str(value)} for name, value in (card.result | card.config).items()]
+        told = {name: value for name, value in card.result.items() if name not in ("test", "validation")} | card.config
+        rows = [{"what": name, "value": str(value)} for name, value in told.items()]
         st.text(f"Trained on snapshot {card.snapshot}")
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")

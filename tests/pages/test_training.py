@@ -118,3 +118,64 @@ def test_an_empty_project_is_sent_to_snapshots(house: Runtime, studio: Studio) -
     page = opened(house, lead, "training")
     assert "Freeze a snapshot of approved records first" in words(page)
     assert not page.exception
+
+
+def test_a_snapshot_of_preferences_offers_what_learns_from_them_each_in_a_sentence(house: Runtime, studio: Studio) -> None:
+    studio.snapshot("preferences")
+    page = opened(house, studio.lead, "training")
+    assert not page.exception
+    choice = page.radio(key="recipe_objective_preferences")
+    assert choice.value == "dpo"
+    assert list(choice.options) == ["Prefer (DPO)", "Imitate and prefer (ORPO)", "Score (reward model)"]
+    assert page.number_input(key="recipe_own_dpo_beta").value == 0.1
+    choice.set_value("reward").run()
+    assert [field.key for field in page.number_input if field.key and field.key.endswith("_beta")] == []
+    page.button(key="FormSubmitter:start_run-Start").click().run()
+    assert not page.exception
+    (run,) = runs(house)
+    assert run.config["objective"] == "reward"
+
+
+def test_a_classifier_shows_its_report_and_that_it_does_not_chat(house: Runtime, studio: Studio) -> None:
+    studio.snapshot("labels")
+    run = studio.start(name="Intents")
+    confusion = {"classes": [HOSTILE, "even"], "matrix": [[3, 1], [0, 4]]}
+    test = {"rows": 8, "loss": 0.4, "accuracy": 0.875, "macro_f1": 0.87, "confusion": confusion}
+    events = [
+        {"event": "train", "step": 1, "loss": 0.7, "learning_rate": 1e-3, "tokens_per_second": 9.0},
+        {"event": "validation", "step": 1, "loss": 0.6, "accuracy": 0.5, "macro_f1": 0.4, "samples": []},
+    ]
+    (house.settings.runs / run.folder / contract.METRICS).write_text("".join(json.dumps(row) + "\n" for row in events))
+    set_job(house, run, status=JobStatus.SUCCEEDED, attempt=1)
+    with house.database.writing() as session:
+        stored = session.get_one(Run, run.id)
+        stored.result = {"objective": "classification", "test": test}
+        session.add(stored)
+        session.commit()
+    page = opened(house, studio.lead, "training")
+    assert not page.exception
+    assert {metric.label: metric.value for metric in page.metric}["Accuracy"] == "0.875"
+    assert "it does not chat" in words(page)
+    assert "Share of validation rows sorted right" in words(page)
+    assert HOSTILE not in words(page)
+
+
+def test_a_run_can_go_on_from_an_earlier_version(house: Runtime, studio: Studio) -> None:
+    from backend.store.models import ModelVersion
+
+    first = studio.start()
+    with house.database.writing() as session:
+        given = {
+            "project_id": studio.project_id,
+            "number": 1,
+            "name": "One",
+            "run_id": first.id,
+            "adapter": "/runs/one/adapter",
+        }
+        session.add(ModelVersion(base_model=contract.EMBEDDED, served_as="shop-v1", **given))
+        session.commit()
+    page = opened(house, studio.lead, "training")
+    page.selectbox(key="recipe_start_sft").set_value(1).run()
+    page.button(key="FormSubmitter:start_run-Start").click().run()
+    assert not page.exception
+    assert runs(house)[-1].config["initial_adapter"] == "/runs/one/adapter"

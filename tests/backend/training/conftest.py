@@ -19,7 +19,18 @@ from backend.vocabulary import Role
 from tests.factories import a_person, a_project
 
 
-def a_snapshot(project_id: int, folder: Path, *, rows: int = 12) -> Snapshot:
+def as_kind(line: dict[str, Any], kind: str, number: int) -> dict[str, Any]:
+    """An approved answer as a row of another kind."""
+    *prompt, answer = line["messages"]
+    if kind == "preferences":
+        other = {"role": "assistant", "content": "I do not know."}
+        return {**line, "prompt": prompt, "chosen": [answer], "rejected": [other], "reference": answer["content"]}
+    if kind == "thumbs":
+        return {**line, "desirable": number % 2 == 0}
+    return {**line, "messages": prompt, "label": "odd" if number % 2 else "even"} if kind == "labels" else line
+
+
+def a_snapshot(project_id: int, folder: Path, *, rows: int = 12, kind: str = "sft", number: int = 1) -> Snapshot:
     """The folder and the row of a snapshot; the caller adds the row."""
     folder.mkdir(parents=True)
     files = {}
@@ -37,12 +48,14 @@ def a_snapshot(project_id: int, folder: Path, *, rows: int = 12) -> Snapshot:
             }
             for number in range(count)
         ]
+        lines = [as_kind(line, kind, place) for place, line in enumerate(lines)]
         data = "".join(json.dumps(line) + "\n" for line in lines).encode()
         (folder / f"{split}.jsonl").write_bytes(data)
         files[f"{split}.jsonl"] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "rows": count}
-    manifest = {"rows": rows, "counts": {"train": rows, "validation": 2, "test": 2}, "files": files}
+    manifest = {"kind": kind, "rows": rows, "counts": {"train": rows, "validation": 2, "test": 2}, "files": files}
     (folder / frozen.MANIFEST).write_bytes(frozen.manifest_bytes(manifest))
-    return Snapshot(project_id=project_id, number=1, name="First", manifest=manifest, content_hash="0" * 64, folder=folder.name)
+    given = {"project_id": project_id, "number": number, "manifest": manifest, "folder": folder.name}
+    return Snapshot(name="First" if number == 1 else kind.title(), content_hash="0" * 64, **given)  # type: ignore[arg-type]
 
 
 class Studio:
@@ -59,6 +72,15 @@ class Studio:
             session.add(snapshot)
             session.commit()
             self.snapshot_id = snapshot.id or 0
+
+    def snapshot(self, kind: str, number: int = 2) -> int:
+        """Another snapshot, of another kind; runs start on it from now on."""
+        with self.database.writing() as session:
+            made = a_snapshot(self.project_id, self.settings.snapshots / f"shop-{number:04d}", kind=kind, number=number)
+            session.add(made)
+            session.commit()
+            self.snapshot_id = made.id or 0
+        return self.snapshot_id
 
     def start(self, actor: Actor | None = None, **extra: Any) -> Run:
         with self.database.writing() as session:

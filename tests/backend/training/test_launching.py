@@ -241,3 +241,66 @@ def test_the_tables_of_runs_and_jobs_and_a_comparison(small_studio: Studio) -> N
     assert list(rows.loc["epochs"]) == ["15", "2"]
     assert rows.loc["best_validation_loss"].iloc[0] == "0.5"
     assert curves.empty
+
+
+def test_a_run_learns_what_its_snapshot_holds(small_studio: Studio) -> None:
+    small_studio.snapshot("preferences")
+    assert small_studio.start().config["objective"] == "dpo"
+    assert small_studio.start(recipe={"objective": "orpo"}).config["objective"] == "orpo"
+    with pytest.raises(InvalidInput, match=r"holds preferences\. Choose dpo, orpo, reward"):
+        small_studio.start(recipe={"objective": "kto"})
+    with small_studio.database.reading() as session:
+        kinds = queries.snapshot_kinds(session, small_studio.lead, small_studio.project_id)
+    assert sorted(kinds.values()) == ["preferences", "sft"]
+
+
+def test_what_scores_or_sorts_is_no_version_but_its_figures_are_kept(small_studio: Studio) -> None:
+    small_studio.snapshot("labels")
+    run = small_studio.start()
+    finish(small_studio, run, result='{"objective": "classification", "test": {"rows": 2, "accuracy": 0.5}}')
+    assert versions(small_studio) == []
+    with small_studio.database.reading() as session:
+        card = queries.run_card(session, small_studio.lead, small_studio.settings, run.id or 0)
+    assert (card.objective, card.chats, card.version) == ("classification", False, None)
+    assert card.result["test"]["accuracy"] == 0.5
+    assert not list(small_studio.settings.models.glob("*")) if small_studio.settings.models.exists() else True
+
+
+def test_a_run_goes_on_from_an_earlier_version_and_so_does_its_repetition(small_studio: Studio) -> None:
+    first = small_studio.start()
+    finish(small_studio, first)
+    made = versions(small_studio)[-1]
+    small_studio.snapshot("preferences")
+    second = small_studio.start(initial_version_id=made.id)
+    assert (second.config["objective"], second.config["initial_adapter"]) == ("dpo", made.adapter)
+    with small_studio.database.writing() as session:
+        again = launching.repeat_run(
+            session=session, actor=small_studio.lead, settings=small_studio.settings, run_id=second.id or 0
+        )
+    assert again.config["initial_adapter"] == made.adapter
+    with pytest.raises(InvalidInput, match="cannot start from another model"):
+        small_studio.start(initial_version_id=made.id, recipe={"base_model": "org/other"})
+    with pytest.raises(InvalidInput, match="scores or sorts"):
+        small_studio.start(initial_version_id=made.id, recipe={"objective": "reward"})
+    with pytest.raises(NotFound):
+        small_studio.start(initial_version_id=99)
+
+
+def test_a_run_goes_on_from_full_weights_as_its_base(small_studio: Studio) -> None:
+    first = small_studio.start(recipe={"adapter": "full"})
+    finish(small_studio, first, weights=contract.MODEL)
+    made = versions(small_studio)[-1]
+    second = small_studio.start(initial_version_id=made.id)
+    assert (second.config["base_model"], second.config["initial_adapter"]) == (made.base_model, None)
+    assert made.base_model.endswith(contract.MODEL)
+
+
+def test_the_curve_has_the_figures_of_the_objective(tmp_path: Path) -> None:
+    rows = [
+        {"event": "train", "step": 1, "loss": 0.7, "learning_rate": 1e-3, "tokens_per_second": 9.0},
+        {"event": "validation", "step": 1, "loss": 0.6, "preference_accuracy": 0.5, "margin": 0.1, "samples": []},
+    ]
+    (tmp_path / contract.METRICS).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    frame = queries.read_metrics(tmp_path).frame()
+    assert {"validation_loss", "preference_accuracy", "margin"} <= set(frame.columns)
+    assert "perplexity" not in frame.columns

@@ -10,8 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInput
-from backend.training.recipes import BASIC, DECIDED_ELSEWHERE, default_recipe, fields, of_config, parse_assignments, to_config
-from trainer.contract import EMBEDDED, TrainConfig
+from backend.training.recipes import (
+    BASIC,
+    DECIDED_ELSEWHERE,
+    default_recipe,
+    fields,
+    objectives_for,
+    of_config,
+    parse_assignments,
+    to_config,
+)
+from trainer.contract import EMBEDDED, OBJECTIVES, ROW_KINDS, TrainConfig
 
 
 def test_every_field_of_the_trainer_is_in_the_form_or_decided_elsewhere_and_explained() -> None:
@@ -26,6 +35,32 @@ def test_the_defaults_are_the_trainers_for_the_embedded_model_and_gentler_for_ot
     other = to_config({"base_model": "Qwen/Qwen3-0.6B"}, data="d", threads=2)
     assert (other.learning_rate, other.epochs, other.threads) == (2e-4, 3, 2)
     assert to_config({"base_model": "Qwen/Qwen3-0.6B", "epochs": 9}, data="d", threads=1).epochs == 9
+
+
+def test_an_objective_has_its_own_fields_defaults_and_choices() -> None:
+    names = {objective: {field.name for field in fields(objective)} for objective in OBJECTIVES}
+    assert "beta" in names["dpo"]
+    assert "beta" not in names["sft"] | names["classification"]
+    assert [objective for objective, found in names.items() if "desirable_weight" in found] == ["kto"]
+    best = next(field for field in fields("classification") if field.name == "best_metric")
+    assert best.choices == ("loss", "accuracy", "macro_f1")
+    assert default_recipe(objective="dpo")["learning_rate"] < default_recipe()["learning_rate"]
+    for objective in OBJECTIVES:
+        assert to_config({"objective": objective}, data="d", threads=1).objective == objective
+
+
+def test_a_snapshot_offers_what_fits_it_and_refuses_the_rest() -> None:
+    assert list(objectives_for("preferences")) == ["dpo", "orpo", "reward"]
+    assert [to_config({}, data="d", threads=1, kind=kind).objective for kind in ROW_KINDS] == [
+        "sft",
+        "dpo",
+        "kto",
+        "classification",
+    ]
+    with pytest.raises(InvalidInput, match=r"this snapshot holds sft\. Choose sft, seq2seq"):
+        to_config({"objective": "dpo"}, data="d", threads=1, kind="sft")
+    with pytest.raises(InvalidInput, match="objective must be one of"):
+        to_config({"objective": "magic"}, data="d", threads=1, kind="sft")
 
 
 recipes = st.fixed_dictionaries(
@@ -60,7 +95,7 @@ def test_a_recipe_survives_the_config_and_being_typed(recipe: dict[str, Any]) ->
         ({"epochs": float("inf")}, "epochs must be a number"),
         ({"learning_rate": -1}, "learning_rate must be above 0"),
         ({"learning_rate": None}, "learning_rate must be a number"),
-        ({"adapter": "magic"}, "adapter must be one of lora, full"),
+        ({"adapter": "magic"}, "adapter must be one of lora, rslora"),
         ({"precision": "bf16", "device": "cpu"}, "use 'fp32' or 'auto'"),
         ({"data": "/etc"}, "has no field data"),
         ({"base_model": "a\x00b"}, "not a name"),
