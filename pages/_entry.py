@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -11,7 +14,7 @@ from backend.access.maintaining import remember_project
 from backend.vocabulary import Action
 from pages.components.doors import way_out
 from pages.components.notices import attempt, show_notices
-from pages.components.visit import PROJECT_KEY, Visit, look
+from pages.components.visit import PROJECT_KEY, Visit, handed_over, look
 
 HERE = Path(__file__).parent
 
@@ -75,16 +78,21 @@ def main() -> None:
         return
     sections = {
         section: [
-            st.Page(HERE / f"{name}.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == "home")
-            for name, title, icon, action in entries
-            if action is None or visit.may(action)
+            copy.copy(_page(name, title, icon)) for name, title, icon, action in entries if action is None or visit.may(action)
         ]
         for section, entries in PAGES.items()
     }
     page = st.navigation({section: pages for section, pages in sections.items() if pages}, expanded=True)
     _switcher(visit)
     show_notices()
-    page.run()
+    with handed_over(visit):
+        page.run()
+
+
+@cache
+def _page(name: str, title: str, icon: str) -> Any:
+    """Made once a process, as it looks its file up. Each run gets copies: a page notes on itself whether it may run."""
+    return st.Page(HERE / f"{name}.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == "home")
 
 
 def _switcher(visit: Visit) -> None:

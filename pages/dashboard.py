@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from backend.evaluation import activity
+from backend.evaluation import activity, figures
+from backend.evaluation.figure_queries import State
 from backend.vocabulary import Action
 from pages.components.charts import bars, funnel, lines, show_chart, show_table
 from pages.components.checklist import show_checks, show_verdict
+from pages.components.figure_view import figure, show_age, state_of
 from pages.components.links import link_to
 from pages.components.notices import guarded, plain
 from pages.components.visit import Visit, require
@@ -27,20 +29,21 @@ def main() -> None:
     days = st.segmented_control(
         "Days shown", [7, 30, 90], default=30, key="dashboard_days", format_func=lambda days: f"{days} days"
     )
+    state = state_of(visit, Action.VIEW_DASHBOARD)
     left, right = st.columns(2)
     with left, guarded():
         _funnel(visit)
     with right, guarded():
         _current(visit)
     with guarded():
-        _work(visit, days or activity.DAYS)
+        _work(visit, state, days or activity.DAYS)
     with guarded():
         _runs(visit)
     left, right = st.columns(2)
     with left, guarded():
         _feedback(visit, days or activity.DAYS)
     with right, guarded():
-        _agreement(visit)
+        _agreement(visit, state)
 
 
 def _read(visit: Visit, query: Callable[..., Any], **given: Any) -> Any:
@@ -84,9 +87,13 @@ def _current(visit: Visit) -> None:
     link_to("promotion", "Candidates and decisions", icon="verified")
 
 
-def _work(visit: Visit, days: int) -> None:
+def _work(visit: Visit, state: State, days: int) -> None:
     st.subheader("Throughput")
-    frame = _read(visit, activity.work, days=days)
+    kept = figure(visit, state, figures.WORK, action=Action.VIEW_DASHBOARD)
+    show_age(visit, state, kept)
+    with visit.reading() as session:
+        rated = activity.answers(session, rows=kept.value["rows"] if kept else [], days=days)
+    frame = activity.together(_read(visit, activity.work, days=days), rated)
     if frame.empty:
         st.info(f"Nobody ruled, edited or rated in the last {days} days.", icon=":material/group:")
         link_to("members", "Invite people", icon="group")
@@ -125,12 +132,13 @@ def _feedback(visit: Visit, days: int) -> None:
     link_to("feedback", "Read it", icon="thumbs_up_down")
 
 
-def _agreement(visit: Visit) -> None:
+def _agreement(visit: Visit, state: State) -> None:
     st.subheader("How often raters agree")
-    frame: pd.DataFrame = _read(visit, activity.agreement)
+    kept = figure(visit, state, figures.AGREEMENT, action=Action.VIEW_DASHBOARD)
+    frame = activity.agreement(kept.value["weeks"] if kept else [])
     if frame.empty:
         st.info("It shows once two raters compared the same answers.", icon=":material/balance:")
-        link_to("results", "Set up a comparison", icon="balance")
+        link_to("tasks", "Set up a comparison", icon="balance")
         return
     st.caption("Share of pairs of raters who named the same winner of a comparison, by week")
     show_chart(lines(frame, x="week", y=["agreed"], share=True), frame, key="agreement-weeks")

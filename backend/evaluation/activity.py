@@ -1,17 +1,18 @@
 """Reads for the lead's dashboard: the funnel, who did what on which day, runs, feedback, agreement over time.
 
-Every number is an aggregate in SQL over indexed columns, bounded by days; no table is loaded whole. Days are UTC.
+Every number is an aggregate in SQL over indexed columns, bounded by days; no table is loaded whole. Days are UTC. What
+raters answered comes as figures, which are kept where there are many answers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import and_, case, func, or_
-from sqlalchemy.orm import aliased
+from sqlalchemy import case, func
 from sqlmodel import Session, col, select
 
 from backend.store.accounts import Account
@@ -19,10 +20,10 @@ from backend.store.base import now
 from backend.store.conversations import Feedback
 from backend.store.models import Job, ModelVersion, Promotion, Run, Snapshot, SnapshotRow
 from backend.store.records import Approval, Project, Record, RecordRevision
-from backend.store.work import Annotation
 from backend.vocabulary import RecordStatus, Split, Thumb
 
 DAYS = 30
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORK = ("decisions", "edits", "answers")
 """What people do: rulings on records, edited texts, ratings and comparisons."""
 
@@ -73,25 +74,36 @@ def funnel(session: Session, *, project_id: int) -> pd.DataFrame:
 
 
 def work(session: Session, *, project_id: int, days: int = DAYS) -> pd.DataFrame:
-    """Who did how much on which day: day, person, and a column for each of WORK."""
+    """Who ruled and edited how much on which day: day, person, what, n."""
     since = now() - timedelta(days=days)
     of_records: list[Any] = [Record.project_id == project_id]
     sources: list[tuple[str, Any, Any, Any]] = [
         ("decisions", Approval, col(Approval.author_id), of_records),
         ("edits", RecordRevision, col(RecordRevision.author_id), [*of_records, RecordRevision.number > 1]),
-        ("answers", Annotation, col(Annotation.account_id), [Annotation.project_id == project_id]),
     ]
     parts = []
     for name, table, author, conditions in sources:
         day = _day(session, table.created_at)
         columns: list[Any] = [day, Account.email, func.count()]
         query = select(*columns).select_from(table).join(Account, col(Account.id) == author)
-        if name != "answers":
-            query = query.join(Record, col(Record.id) == table.record_id)
+        query = query.join(Record, col(Record.id) == table.record_id)
         rows = session.exec(query.where(*conditions, table.created_at >= since).group_by(day, col(Account.email)))
-        parts.append(
-            pd.DataFrame([(_date(at), who, name, count) for at, who, count in rows], columns=["day", "person", "what", "n"])
-        )
+        parts += [(_date(at), who, name, count) for at, who, count in rows]
+    return pd.DataFrame(parts, columns=["day", "person", "what", "n"])
+
+
+def answers(session: Session, *, rows: Sequence[Sequence[int]], days: int = DAYS) -> pd.DataFrame:
+    """The same of raters, from the figure "work": [day since 1970, account, answers] each."""
+    first = (now() - _EPOCH).days - days
+    recent = [row for row in rows if row[0] >= first]
+    found = session.exec(select(Account.id, Account.email).where(col(Account.id).in_({row[1] for row in recent})))
+    emails: dict[int | None, str] = {key: email for key, email in found}  # noqa: C416 - a row is no pair to mypy
+    parts = [((_EPOCH + timedelta(days=day)).date(), emails[who], "answers", n) for day, who, n in recent if who in emails]
+    return pd.DataFrame(parts, columns=["day", "person", "what", "n"])
+
+
+def together(*parts: pd.DataFrame) -> pd.DataFrame:
+    """A row a day and person, and a column for each of WORK."""
     whole = pd.concat(parts, ignore_index=True)
     if whole.empty:
         return pd.DataFrame(columns=["day", "person", *WORK])
@@ -100,7 +112,7 @@ def work(session: Session, *, project_id: int, days: int = DAYS) -> pd.DataFrame
 
 
 def by_day(frame: pd.DataFrame) -> pd.DataFrame:
-    """`work` summed over people, with a row for every day from the first to the last."""
+    """Work summed over people, with a row for every day from the first to the last."""
     if frame.empty:
         return frame.drop(columns="person")
     sums = frame.groupby("day")[list(WORK)].sum()
@@ -108,7 +120,7 @@ def by_day(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_person(frame: pd.DataFrame) -> pd.DataFrame:
-    """`work` summed over days, the busiest first."""
+    """Work summed over days, the busiest first."""
     sums = frame.groupby("person")[list(WORK)].sum().reset_index()
     return sums.assign(total=sums[list(WORK)].sum(axis=1)).sort_values("total", ascending=False, ignore_index=True)
 
@@ -191,37 +203,13 @@ def feedback(session: Session, *, project_id: int, days: int = DAYS) -> pd.DataF
     return whole.fillna({"up": 0, "down": 0, "all": 0})
 
 
-def agreement(session: Session, *, project_id: int, days: int = 90) -> pd.DataFrame:
-    """By week, how often two raters of one comparison agreed: week, pairs, agreed (share). A correction counts alone."""
-    aliases: Any = (aliased(Annotation), aliased(Annotation), aliased(Annotation))
-    one, other, newer = aliases
-    same = or_(
-        one.winner_response_id == other.winner_response_id,
-        and_(col(one.winner_response_id).is_(None), col(other.winner_response_id).is_(None)),
-    )
-
-    def latest(answer: Any) -> Any:
-        mine = and_(newer.item_id == answer.item_id, newer.account_id == answer.account_id, newer.number > answer.number)
-        return ~select(newer.id).where(mine).exists()
-
-    day = _day(session, one.created_at)
-    columns: list[Any] = [day, func.count(), func.sum(case((same, 1), else_=0))]
-    query = (
-        select(*columns)
-        .select_from(one)
-        .join(other, and_(other.item_id == one.item_id, one.account_id < other.account_id))
-        .where(one.project_id == project_id, one.created_at >= now() - timedelta(days=days))
-        .where(col(one.verdict).is_not(None), col(other.verdict).is_not(None), latest(one), latest(other))
-        .group_by(day)
-    )
-    daily = pd.DataFrame(
-        [(_date(at), pairs, agreed) for at, pairs, agreed in session.exec(query)], columns=["day", "pairs", "same"]
-    )
-    if daily.empty:
-        return pd.DataFrame(columns=["week", "pairs", "agreed"])
-    weeks = [at - timedelta(days=at.weekday()) for at in daily["day"]]
-    weekly = daily.assign(week=weeks).groupby("week")[["pairs", "same"]].sum().reset_index()
-    return weekly.assign(agreed=weekly["same"] / weekly["pairs"]).drop(columns="same")
+def agreement(weeks: Sequence[Mapping[str, Any]], *, days: int = 90) -> pd.DataFrame:
+    """By week, how often two raters of one comparison agreed: week, pairs, agreed (share); from the figure "agreement"."""
+    first = (now() - _EPOCH).days - days
+    rows = [
+        ((_EPOCH + timedelta(days=one["week"])).date(), one["pairs"], one["agreed"]) for one in weeks if one["week"] >= first
+    ]
+    return pd.DataFrame(rows, columns=["week", "pairs", "agreed"])
 
 
 def _days(found: Any) -> Any:

@@ -19,7 +19,7 @@ from backend.evaluation.gates import METRICS, Evidence, Gate, GateResult, Judgem
 from backend.store.models import Evaluation, ModelVersion, Response, Run, SnapshotRow
 from backend.store.records import Project
 from backend.store.work import Annotation, Item
-from backend.vocabulary import Split
+from backend.vocabulary import ItemPurpose, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ def _judgements(session: Session, candidate: ModelVersion, baseline: ModelVersio
             col(second.version_id).in_(both),
             first.version_id != second.version_id,
             col(Annotation.verdict).is_not(None),
+            Item.purpose == ItemPurpose.WORK,
         )
         .order_by(col(Annotation.number))
     )

@@ -34,7 +34,7 @@ def figure(visit: Visit, state: State, name: str, subject: str = "", action: Act
         return figure_queries.kept(session, name=name, subject=subject, **given)
 
 
-@st.cache_resource(ttl=SECONDS, max_entries=400, show_spinner=False)
+@st.cache_resource(ttl=SECONDS, max_entries=400, show_spinner="Working the figures out…")
 def _live(_visit: Visit, database: str, project_id: int, stamp: tuple[int, ...], name: str, subject: str) -> Any:
     """For everybody at once; a second person who asks meanwhile waits for the first. Nobody changes what is returned."""
     if name in figures.COUNTED:

@@ -1,13 +1,15 @@
 """Who is looking, at which project, and whether they may: every page's first line is `visit = require(Action.…)`.
 
 The session token comes from the HttpOnly cookie (read at the websocket handshake), or from session state, which no
-browser can set. It is looked up again at every rerun, so that a revoked session ends at the next click.
+browser can set. It is looked up again at every rerun, by the router or by a page that runs alone, so that a revoked session
+ends at the next click.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,7 @@ from pages.components.doors import way_in
 
 PROJECT_KEY = "project_id"
 _WHO = "visit_account"
+_handed_over: ContextVar[Visit | None] = ContextVar("handed_over", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +125,19 @@ def _forget_others(actor: Actor) -> None:
     st.session_state[_WHO] = actor.account_id
 
 
+@contextmanager
+def handed_over(visit: Visit) -> Iterator[None]:
+    """Around the run of a page: `require` takes this visit, which the router looked up in the same run, a moment ago."""
+    mark = _handed_over.set(visit)
+    try:
+        yield
+    finally:
+        _handed_over.reset(mark)
+
+
 def require(action: Action | None = None, *, needs_project: bool = True) -> Visit:
     """The visit, or a notice and the end of the page: not signed in, no project, or not allowed."""
-    visit = look()
+    visit = _handed_over.get() or look()
     if visit is None:
         st.info("Your session has ended. What you saved is safe.", icon=":material/lock:")
         way_in()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from backend.evaluation import activity
+from backend.evaluation import activity, figure_queries, figures
 from backend.runtime import Runtime
 from backend.store.conversations import Feedback
 from backend.store.database import Database
@@ -39,14 +39,17 @@ def test_the_numbers_are_those_of_the_tables(database: Database) -> None:
         here = {"project_id": scene.project_id}
         funnel = activity.funnel(session, **here)
         assert list(funnel["records"]) == [17, 16, 16, 16, 4]
-        work = activity.work(session, **here)
+        rows = figure_queries.counted(session, name=figures.WORK, **here)["rows"]
+        work = activity.together(activity.work(session, **here), activity.answers(session, rows=rows))
         people = activity.by_person(work).set_index("person")
         assert people.loc[scene.expert.label, "decisions"] == 16
         assert people.loc[scene.raters[0].label, "answers"] == 12
         assert activity.by_day(work)["answers"].sum() == 24
         feedback = activity.feedback(session, **here)
         assert feedback[["up", "down", "satisfaction"]].values.tolist() == [[2, 1, 4.0]]
-        agreement = activity.agreement(session, **here)
+        judged = figure_queries.material(session, **here)
+        weeks = figures.worked_out(judged, figures.AGREEMENT, "") or {}
+        agreement = activity.agreement(weeks["weeks"])
         assert agreement[["pairs", "agreed"]].values.tolist() == [[12, 1.0]]
         current = activity.current(session, **here)
         assert current is not None
