@@ -13,6 +13,7 @@ from backend.conversations import USER, Conversation, Message, content_hash, fau
 from backend.detectors import personal, repair
 from backend.detectors.duplicates import duplicate_key
 from backend.detectors.findings import Finding, apply
+from backend.detectors.privacy import DEFAULT, PrivacyRules
 from backend.intake.conversations import Imported
 from backend.intake.readers.rows import EXCERPT, Rejected
 from backend.vocabulary import FindingKind
@@ -62,7 +63,7 @@ class Draft:
         return Conversation(self.versions[-1].messages)
 
 
-def draft(imported: Imported, *, mask: bool, text_max: int) -> Draft | Rejected:
+def draft(imported: Imported, *, mask: bool, text_max: int, rules: PrivacyRules = DEFAULT) -> Draft | Rejected:
     """The record to be, repaired, and masked where that was asked for; or why there can be none."""
     conversation = imported.conversation
     versions = [Version(conversation.messages, "")]
@@ -74,7 +75,7 @@ def draft(imported: Imported, *, mask: bool, text_max: int) -> Draft | Rejected:
         changes = dict.fromkeys(change for item in faults for change in item.changes)
         versions.append(Version(repaired, f"Repaired on import: {', '.join(changes)}"))
         found += faults
-    personal_data = personal.find_in_messages(repaired)
+    personal_data = personal.find_in_messages(repaired, rules)
     if mask and personal_data:
         versions.append(Version(mask_messages(repaired, personal_data), "Personal data masked on import"))
     fixed_in = len(versions) - 1 if mask else None

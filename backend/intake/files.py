@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from backend.detectors.privacy import DEFAULT, PrivacyRules
 from backend.errors import InvalidInput
 from backend.intake.conversations import Imported, convert, convert_all
 from backend.intake.drafts import Draft, draft
@@ -33,11 +34,13 @@ class Options:
     """What the user chose beside the mapping."""
 
     mask: bool = False
-    """Mask e-mail addresses, phone and card numbers at once, as a revision that can be undone."""
+    """Mask personal data at once, as a revision that can be undone."""
     as_faqs: bool = False
     """Take the rows as FAQs instead of as records."""
     approved: bool = False
     """The FAQs are already approved."""
+    rules: PrivacyRules = DEFAULT
+    """What the project treats as personal data; set from its settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def _recognised(reading: Reading) -> Mapping:
 def _draft(item: Imported, options: Options, text_max: int) -> Draft | FaqDraft | Rejected:
     if options.as_faqs:
         return faq_draft(item, text_max=text_max)
-    return draft(item, mask=options.mask, text_max=text_max)
+    return draft(item, mask=options.mask, text_max=text_max, rules=options.rules)
 
 
 def content_digest(content: Path | bytes, as_faqs: bool) -> str:

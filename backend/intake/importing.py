@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from backend.intake.mapping import Mapping
 from backend.intake.proposing import propose_faqs
 from backend.intake.readers.rows import Rejected
 from backend.settings import Settings
+from backend.store.privacy import rules_for
 from backend.store.records import Project, Source
 from backend.vocabulary import Action
 
@@ -76,7 +77,7 @@ def import_file(
     progress: Progress | None = None,
 ) -> Summary:
     """Take a file into a project; without a mapping, by the one that is recognised. Expects a session without changes."""
-    options = options or Options()
+    options = replace(options or Options(), rules=rules_for(session, project_id))
     authorise(actor, project_id, options)
     refuse_twice(session, project_id, content, options)
     session.rollback()  # gives the lock back while the file is read

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from backend.settings import Settings
 from backend.store.accounts import Account
 from backend.store.base import Table, now
 from backend.store.models import Response
+from backend.store.privacy import rules_for
 from backend.store.records import Project, Record
 from backend.store.work import Annotation, Item, Slot, Task
 from backend.vocabulary import Action, ItemStatus, TaskKind, TaskStatus
@@ -99,6 +100,7 @@ def _import(
     importing.authorise(actor, project_id, options)
     content = FOLDER / name
     importing.refuse_twice(session, project_id, content, options)
+    options = replace(options, rules=rules_for(session, project_id))
     taken = take(content, f"sample {name}", mapping=None, options=options, settings=settings, progress=tell)
     compared = filing.compare(session, project_id, taken.drafts)
     return importing.store(session, actor, project_id, taken, content_digest(content, options.as_faqs), compared, tell)

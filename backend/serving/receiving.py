@@ -24,6 +24,7 @@ from backend.store.base import now
 from backend.store.conversations import Chat, ChatTurn, Feedback
 from backend.store.findings import refresh_findings
 from backend.store.models import ModelVersion
+from backend.store.privacy import rules_for
 from backend.store.records import Project, Record, RecordComment, RecordRevision, Source
 from backend.vocabulary import Action, RecordStatus, Thumb
 
@@ -131,7 +132,11 @@ def _keep(session: Session, actor: Actor, feedback: Feedback, record_id: int, op
     feedback.csat = opinion.csat or feedback.csat
     feedback.resolved = feedback.resolved if opinion.resolved is None else opinion.resolved
     feedback.wants_person = opinion.wants_person or feedback.wants_person
-    feedback.comment = "\n".join(part for part in (feedback.comment, mask(opinion.comment.strip())) if part)
+    feedback.comment = "\n".join(
+        part
+        for part in (feedback.comment, mask(opinion.comment.strip(), rules=rules_for(session, feedback.project_id)))
+        if part
+    )
     session.add(feedback)
     session.add(
         RecordComment(record_id=record_id, author_id=actor.account_id, text=opinion.words(), is_flag=opinion.is_complaint)
@@ -141,7 +146,8 @@ def _keep(session: Session, actor: Actor, feedback: Feedback, record_id: int, op
 
 
 def _new_record(session: Session, project_id: int, turns: Sequence[Message], slices: Mapping[str, str], *, group: str) -> int:
-    messages = [Message(turn.role, mask(turn.content)) for turn in turns]
+    rules = rules_for(session, project_id)
+    messages = [Message(turn.role, mask(turn.content, rules=rules)) for turn in turns]
     digest = content_hash(messages)
     source = _source(session, project_id)
     record = Record(

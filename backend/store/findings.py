@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from backend.conversations import messages_from_json
 from backend.detectors import findings as values
 from backend.detectors.personal import find_in_messages
+from backend.store.privacy import rules_for
 from backend.store.records import Finding, Record, RecordRevision
 from backend.vocabulary import PERSONAL_FINDINGS, FindingKind, FindingStatus
 
@@ -32,7 +33,8 @@ def refresh_findings(session: Session, record: Record, revision: RecordRevision)
     session.flush()
     earlier = _by_key(session, record)
     kept: list[Finding] = []
-    for found in find_in_messages(messages_from_json(revision.messages)):
+    rules = rules_for(session, record.project_id)
+    for found in find_in_messages(messages_from_json(revision.messages), rules):
         candidates = earlier[(found.kind, revision.messages[found.message]["content"][found.start : found.end])]
         row = min(candidates, key=lambda old: _distance(old, found), default=None)
         if row is None:
@@ -87,7 +89,8 @@ def _in_older(session: Session, revision_ids: list[int]) -> set[int]:
         dismissed = {
             key for key, rows in _by_key(session, record).items() if any(row.status is FindingStatus.DISMISSED for row in rows)
         }
-        for finding in find_in_messages(messages_from_json(revision.messages)):
+        rules = rules_for(session, record.project_id)
+        for finding in find_in_messages(messages_from_json(revision.messages), rules):
             text = revision.messages[finding.message]["content"][finding.start : finding.end]
             if (finding.kind, text) not in dismissed:
                 found.add(revision.id or 0)

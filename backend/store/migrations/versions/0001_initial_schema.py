@@ -322,6 +322,30 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_source_project_id"), ["project_id"], unique=False)
 
     op.create_table(
+        "vaultentry",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.String(), nullable=False),
+        sa.Column("stand_in", sa.String(), nullable=False),
+        sa.Column("created_by", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["created_by"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("project_id", "fingerprint"),
+    )
+    with op.batch_alter_table("vaultentry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_vaultentry_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
         "faqrevision",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("faq_id", sa.Integer(), nullable=False),
@@ -383,6 +407,7 @@ def upgrade() -> None:
     with op.batch_alter_table("record", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_record_approved_revision_id"), ["approved_revision_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_content_hash"), ["content_hash"], unique=False)
+        batch_op.create_index("ix_record_project_external", ["project_id", "external_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_project_id"), ["project_id"], unique=False)
         batch_op.create_index("ix_record_project_status", ["project_id", "status", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_source_id"), ["source_id"], unique=False)
@@ -1350,6 +1375,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_record_source_id"))
         batch_op.drop_index("ix_record_project_status")
         batch_op.drop_index(batch_op.f("ix_record_project_id"))
+        batch_op.drop_index("ix_record_project_external")
         batch_op.drop_index(batch_op.f("ix_record_content_hash"))
         batch_op.drop_index(batch_op.f("ix_record_approved_revision_id"))
 
@@ -1358,6 +1384,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_faqrevision_faq_id"))
 
     op.drop_table("faqrevision")
+    with op.batch_alter_table("vaultentry", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_vaultentry_project_id"))
+
+    op.drop_table("vaultentry")
     with op.batch_alter_table("source", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_source_project_id"))
 

@@ -1,0 +1,142 @@
+"""Personal data in a text: rules for what has a form, the tagger for what has none, and one answer where they overlap.
+
+`find_entities` looks for everything. What a project treats as personal data is another question: see `privacy.py` beside
+this package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from backend.detectors.entities import addresses, contacts, gazetteer, moments, numbers, references, tagger
+from backend.detectors.entities.spans import Entity, Span, without_overlaps
+
+VERSION = "2"
+_LEAST = 0.5
+_EDGES = ' \t\r\n,;:!?"“”()[]<>|*-–—>'
+_LETTER = re.compile(r"[^\W\d_]")
+_NOBODY = frozenset(
+    [
+        "us",
+        "uk",
+        "eu",
+        "usa",
+        "uae",
+        "atm",
+        "pin",
+        "app",
+        "url",
+        "faq",
+        "pdf",
+        "sms",
+        "usb",
+        "tv",
+        "id",
+        "ok",
+        "okay",
+        "hi",
+        "hello",
+        "hey",
+        "thanks",
+        "please",
+        "regards",
+        "cheers",
+        "sir",
+        "madam",
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "bot",
+        "agent",
+        "user",
+        "customer",
+    ]
+)
+
+
+def find_entities(
+    text: str, *, patterns: Iterable[str] = (), allowed: frozenset[str] = frozenset(), whole_addresses: bool = False
+) -> list[Span]:
+    """All spans by position, without overlaps. `patterns`: the project's number formats; `allowed`: words (in lower case)
+    that are nobody's name; `whole_addresses`: also where an address is a block of lines.
+    """
+    found = without_overlaps(
+        span
+        for span in (*_by_rule(text, patterns), *_by_model(text))
+        if span.score >= _LEAST and not _is_allowed(text, span, allowed)
+    )
+    found = addresses.joined(text, without_overlaps([*found, *_again(text, found)]))
+    return found if whole_addresses else list(addresses.by_line(text, found))
+
+
+def _is_allowed(text: str, span: Span, allowed: frozenset[str]) -> bool:
+    if not allowed:
+        return False
+    said = text[span.start : span.end].casefold()
+    return said in allowed or all(word in allowed for word in said.split())
+
+
+def _by_rule(text: str, patterns: Iterable[str]) -> Iterator[Span]:
+    if "@" in text:
+        yield from contacts.emails(text)
+    if "." in text or "://" in text:
+        yield from contacts.sites(text)
+    if any(map(str.isdigit, text)):
+        yield from references.find(text, patterns)
+        yield from contacts.ip_addresses(text)
+        yield from contacts.phones(text)
+        yield from numbers.cards(text)
+        yield from numbers.ibans(text)
+        yield from numbers.identities(text)
+        yield from moments.dates(text)
+        yield from moments.ages(text)
+        yield from moments.postcodes(text)
+
+
+def _by_model(text: str) -> Iterator[Span]:
+    for span in tagger.default().find(text):
+        if (trimmed := _trimmed(text, span)) and _is_plausible(text, trimmed):
+            yield trimmed
+
+
+def _trimmed(text: str, span: Span) -> Span | None:
+    """Without white space and marks at its ends; None where nothing is left."""
+    start, end = span.start, span.end
+    while start < end and text[start] in _EDGES:
+        start += 1
+    while start < end and text[end - 1] in _EDGES:
+        end -= 1
+    return span._replace(start=start, end=end) if start < end else None
+
+
+def _is_plausible(text: str, span: Span) -> bool:
+    found = text[span.start : span.end]
+    words = [word.lower() for word in re.findall(r"[^\W\d_]+", found)]
+    if not words:
+        return False
+    if span.entity in (Entity.PERSON, Entity.GPE, Entity.ORGANIZATION) and all(word in _NOBODY for word in words):
+        return False
+    if span.entity is Entity.PERSON and len(found) < 2:
+        return False
+    if span.entity is Entity.STREET_ADDRESS:
+        return any(map(str.isdigit, found)) or len(words) > 1 or "S" in gazetteer.flags(words[0])
+    return True
+
+
+def _again(text: str, found: list[Span]) -> Iterator[Span]:
+    """Other places where a name stands that was found once, in the same spelling."""
+    names = {text[span.start : span.end]: span.score for span in found if span.entity is Entity.PERSON and span.score > 0.9}
+    for name, score in list(names.items()):
+        for part in name.split():
+            if len(part) > 2 and part[0].isupper() and gazetteer.rank(part.lower()) in "01" and _LETTER.fullmatch(part[-1]):
+                names.setdefault(part, score)
+    for name, score in names.items():
+        start = text.find(name)
+        while start >= 0:
+            end = start + len(name)
+            free = (start == 0 or not text[start - 1].isalnum()) and (end == len(text) or not text[end].isalnum())
+            if free:
+                yield Span(start, end, Entity.PERSON, round(0.9 * score, 3))
+            start = text.find(name, end)

@@ -1,0 +1,90 @@
+"""Dates, years, ages and postal codes, found by pattern.
+
+Words such as "today", "Monday" or "last week" are left alone: they say nothing about a person.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backend.detectors.entities.spans import Entity, Span
+
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_TIME = r"(?:[ T,]{1,2}(?:at )?\d{1,2}:\d{2}(?::\d{2})?(?: ?[ap]\.?m\b\.?)?)?"
+_DATES = re.compile(
+    rf"(?<![\w./-])(?:(?:19|20)\d\d[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01]){_TIME}"
+    rf"|(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\1(?:(?:19|20)?\d\d){_TIME}"
+    rf"|(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?(?: of)?[ -]{_MONTH}(?:,?[ -](?:19|20)\d\d)?{_TIME}"
+    rf"|{_MONTH}[ -](?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?(?:,?[ -](?:19|20)\d\d)?{_TIME}"
+    rf"|{_MONTH},? (?:of )?(?:19|20)\d\d)(?![\w/-])(?!\.\d)",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(
+    r"(?:\b(?:in|since|until|till|from|of|by|before|after|around|during|year|to|and|a|the|late|early|circa|class of|for)\s"
+    r"|[(,]\s?|–|^)(1[89]\d\d|20[0-4]\d)(?=[\s).,;:!?]|$)(?![.,]\d)"
+    r"(?!\s?(?:%|usd|eur|gbp|dollars?|euros?|pounds?|points?|times|people|units|words|kcal|calories|km|miles|m|kg)\b)",
+    re.IGNORECASE,
+)
+_BIRTH = re.compile(r"\b(?:born|birth|dob|d\.o\.b|birthday|geboren)\b", re.IGNORECASE)
+_AGE = re.compile(
+    r"(?<![\w.,/:$€£-])(?:(1[01]\d|[1-9]?\d)(?=[ -]?(?:years?|yrs?|y)[ -]?(?:old|of age|/?o\b|\.o\.))"
+    r"|(?<=aged )(1[01]\d|[1-9]\d?)\b"
+    r"|(?<=age )(1[01]\d|[1-9]\d?)\b"
+    r"|(?<=age: )(1[01]\d|[1-9]\d?)\b"
+    r"|(?<=age is )(1[01]\d|[1-9]\d?)\b"
+    r"|(?<=turned )(1[01]\d|[1-9]\d?)(?!\w|[.,:]\d| ?[%$€£])"
+    r"|(?<=turning )(1[01]\d|[1-9]\d?)(?!\w|[.,:]\d| ?[%$€£]))",
+    re.IGNORECASE,
+)
+_LEAST_AGE = re.compile(r"[ -]?(?:years?|yrs?)?[ -]?(?:old|of age)? ?(?:or|and|\+) ?(?:older|over|above|more|younger|under)?")
+"""After the number: a rule about ages, not somebody's age."""
+_AGE_OF = re.compile(
+    r"\b(?:i am|i'm|i’m|im|he is|he's|he’s|she is|she's|she’s|he was|she was|i was|i will be|he'll be|she'll be)"
+    r"(?: only| just| now| already| about)? "
+    r"(1[01]\d|[1-9]\d)(?=\s*(?:[.,!?;]|$)(?!\d)|\s+(?:and|now|but|when|at the time|from|with|living)\b)",
+    re.IGNORECASE,
+)
+_ZIP = re.compile(
+    r"\b(?:zip(?:[ -]?code)?|post(?:al)?[ -]?code|postcode|plz)\b(?: (?:is|was|to|number|of))?[ :#=-]{1,3}"
+    r"(?=[A-Z0-9 -]{0,6}\d)([A-Z0-9]{2,5}(?:[ -][A-Z0-9]{2,4})?|\d{3,10})(?![\w])",
+    re.IGNORECASE,
+)
+_UK_OR_CANADA = re.compile(
+    r"(?<![\w-])(?:[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d)(?![\w-])"
+)
+
+
+def dates(text: str) -> Iterator[Span]:
+    """Dates and years; with a word of birth before them, dates of birth."""
+    for match in _DATES.finditer(text):
+        if any(sign.isdigit() for sign in match[0]):
+            yield _dated(text, match.start(), match.end(), 0.9)
+    for match in _YEAR.finditer(text):
+        yield _dated(text, match.start(1), match.end(1), 0.6)
+
+
+def _dated(text: str, start: int, end: int, score: float) -> Span:
+    born = _BIRTH.search(text, max(0, start - 30), start)
+    return Span(start, end, Entity.DATE_OF_BIRTH if born else Entity.DATE_TIME, score)
+
+
+def ages(text: str) -> Iterator[Span]:
+    """Ages: the number alone."""
+    for match in _AGE.finditer(text):
+        if _LEAST_AGE.match(text, match.end()):
+            continue
+        yield Span(match.start(), match.end(), Entity.AGE, 0.8)
+    for match in _AGE_OF.finditer(text):
+        yield Span(match.start(1), match.end(1), Entity.AGE, 0.7)
+
+
+def postcodes(text: str) -> Iterator[Span]:
+    """Postal codes after a word that names them, and British and Canadian ones, whose form is their own."""
+    for match in _ZIP.finditer(text):
+        yield Span(match.start(1), match.end(1), Entity.ZIP_CODE, 0.9)
+    for match in _UK_OR_CANADA.finditer(text):
+        yield Span(match.start(), match.end(), Entity.ZIP_CODE, 0.8)
