@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backend.access.overview import Overview, overview
+from backend.access.overview import MOST_COUNTED, Overview, overview
 from backend.vocabulary import Action
 from pages.components.notices import plain
 from pages.components.visit import Visit, require
@@ -65,7 +65,7 @@ def _beginning(seen: Overview) -> None:
 def card(icon: str, what: str, how_much: int, why: str, page: str, label: str, *, key: str) -> None:
     """One thing that waits."""
     with st.container(border=True, height="stretch", key=key):
-        st.metric(f":material/{icon}: {what}", f"{how_much:,}")
+        st.metric(f":material/{icon}: {what}", f"{how_much:,}" + "+" * (how_much >= MOST_COUNTED))
         st.write(why)
         link(page, label)
 
