@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from sqlmodel import Session, col, select
 
 from backend.access.actors import SYSTEM
 from backend.conversations import Shape
-from backend.errors import AlreadyDone, InvalidInput, NotFound, TouchstoneError, UnreadableFile
+from backend.errors import AlreadyDone, InvalidInput, NotFound, TouchstoneError
+from backend.intake.archives import is_archive, members
 from backend.intake.files import Options, Progress, limits_of, preview
 from backend.intake.importing import import_file
 from backend.intake.mapping import Mapping
@@ -47,9 +49,9 @@ def import_files(arguments: argparse.Namespace, runtime: Runtime) -> dict[str, A
     options = Options(mask=arguments.mask, as_faqs=arguments.kind == "faqs", approved=arguments.approved)
     files: list[dict[str, Any]] = []
     refused: list[str] = []
-    for path in arguments.files:
+    for name, content in _contents(arguments.files, runtime, refused):
         try:
-            files.append(_import(path, arguments, runtime, project_id, options))
+            files.append(_import(name, content, arguments, runtime, project_id, options))
         except TouchstoneError as error:
             refused.append(error.message)
             if sys.stderr.isatty():
@@ -58,6 +60,27 @@ def import_files(arguments: argparse.Namespace, runtime: Runtime) -> dict[str, A
     if refused:
         raise InvalidInput(" ".join(refused) + _landed(files))
     return outcome
+
+
+def _contents(paths: Iterable[Path], runtime: Runtime, refused: list[str]) -> Iterator[tuple[str, Path | bytes]]:
+    """(name, content) of each file, and of each file in an archive; what cannot be opened goes into `refused`."""
+    limits = limits_of(runtime.settings)
+    for path in paths:
+        if not path.is_file():
+            refused.append(f"There is no file {str(path)!r}.")
+            continue
+        try:
+            inside = members(path, path.name, limits=limits) if is_archive(path, path.name, limits=limits) else None
+        except TouchstoneError as error:
+            refused.append(error.message)
+            continue
+        if inside is None:
+            yield path.name, path
+        for member in inside or ():
+            if member.looked is None:
+                refused.append(member.problem)
+            else:
+                yield member.name, member.content
 
 
 def _project_id(session: Session, slug: str) -> int:
@@ -75,31 +98,31 @@ def _landed(files: list[dict[str, Any]]) -> str:
     return " Imported: " + ", ".join(f"{file['name']} ({file['imported']} rows)" for file in files) + "."
 
 
-def _import(path: Path, arguments: argparse.Namespace, runtime: Runtime, project_id: int, options: Options) -> dict[str, Any]:
-    if not path.is_file():
-        raise UnreadableFile(f"There is no file {str(path)!r}.")
-    mapping = _mapping(path, arguments, runtime)
+def _import(
+    name: str, content: Path | bytes, arguments: argparse.Namespace, runtime: Runtime, project_id: int, options: Options
+) -> dict[str, Any]:
+    mapping = _mapping(name, content, arguments, runtime)
     with runtime.database.writing() as session:
         summary = import_file(
             session=session,
             actor=SYSTEM,
             project_id=project_id,
-            name=path.name,
-            content=path,
+            name=name,
+            content=content,
             settings=runtime.settings,
             mapping=mapping,
             options=options,
-            progress=_progress(path.name),
+            progress=_progress(name),
         )
     return summary.to_json()
 
 
-def _mapping(path: Path, arguments: argparse.Namespace, runtime: Runtime) -> Mapping | None:
+def _mapping(name: str, content: Path | bytes, arguments: argparse.Namespace, runtime: Runtime) -> Mapping | None:
     """The recognised mapping with what the command line says laid over it; None where it says nothing."""
     chosen = parse_map(arguments.map)
     if not chosen and not arguments.shape and not arguments.allow_prompts:
         return None
-    recognised = preview(path, path.name, limits=limits_of(runtime.settings)).recognition.mapping
+    recognised = preview(content, name, limits=limits_of(runtime.settings)).recognition.mapping
     if arguments.allow_prompts:
         chosen["allow_prompts"] = True
     shape = Shape(arguments.shape) if arguments.shape else recognised.shape if recognised else Shape.PAIRS

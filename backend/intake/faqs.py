@@ -36,6 +36,8 @@ class FaqDraft:
     text: FaqText
     repaired: FaqText | None
     changes: tuple[str, ...]
+    passage: str = ""
+    """The text of the document that the answer was drafted from; empty where the file says the answer itself."""
 
     @property
     def newest(self) -> FaqText:
@@ -55,9 +57,10 @@ def faq_draft(imported: Imported, *, text_max: int) -> FaqDraft | Rejected:
     changes = tuple(dict.fromkeys((*question.changes, *answer.changes)))
     key = conversation.external_id or conversation.metadata.get("key") or key_of(question.text)
     topic = next((conversation.metadata[name] for name in _TOPICS if name in conversation.metadata), "")
+    passage = conversation.metadata.get("passage", "")
     if len(key) > KEY_MAX or len(topic) > TOPIC_MAX:
         return Rejected(imported.line, f"the key or the topic is longer than {KEY_MAX} characters", text.question[:EXCERPT])
-    return FaqDraft(imported.line, key, topic, text, FaqText(question.text, answer.text) if changes else None, changes)
+    return FaqDraft(imported.line, key, topic, text, FaqText(question.text, answer.text) if changes else None, changes, passage)
 
 
 def _refusal(conversation: Conversation, text_max: int) -> str | None:

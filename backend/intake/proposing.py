@@ -17,6 +17,7 @@ from backend.store.records import Faq, FaqRevision
 from backend.vocabulary import FaqState
 
 _IMPORTED = "Imported"
+_PASSAGE_SHOWN = 3000
 
 
 @dataclass(slots=True)
@@ -81,7 +82,12 @@ def _add_revisions(session: Session, faq: Faq, draft: FaqDraft, actor: Actor, *,
 def _wordings(draft: FaqDraft) -> Iterator[tuple[FaqText, str, bool]]:
     """The text as it came and, where it had to be repaired, as it is now; the last one counts."""
     if draft.repaired is None:
-        yield draft.text, _IMPORTED, True
+        yield draft.text, _drafted(draft) or _IMPORTED, True
     else:
         yield draft.text, f"{_IMPORTED}, as it came", False
-        yield draft.repaired, f"Repaired on import: {', '.join(draft.changes)}", True
+        yield draft.repaired, f"Repaired on import: {', '.join(draft.changes)}. {_drafted(draft)}".strip(), True
+
+
+def _drafted(draft: FaqDraft) -> str:
+    """For a draft from a document: the passage that an expert compares it with."""
+    return f"Drafted from this passage; please check both. {draft.passage[:_PASSAGE_SHOWN]}" if draft.passage else ""

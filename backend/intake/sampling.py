@@ -19,6 +19,8 @@ from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.administering import create_project
 from backend.access.policy import check
+from backend.detectors.privacy import SETTING as PRIVACY
+from backend.detectors.privacy import PrivacyRules, as_setting
 from backend.errors import AlreadyDone
 from backend.intake import filing, importing
 from backend.intake.files import Options, Progress, content_digest, take
@@ -84,7 +86,8 @@ def _project(session: Session, actor: Actor, slug: str) -> Project:
         about = json.loads((FOLDER / "project.json").read_text(encoding="utf-8"))
         sample = {key: about[key] for key in ("system_prompt", "guidelines", "demo_question", "demo_answer_after")}
         project = create_project(session=session, actor=actor, slug=slug, name=about["name"], description=about["description"])
-        project.settings = {**project.settings, "sample": sample}
+        words = as_setting(PrivacyRules(allowed=frozenset(about["product_words"])))
+        project.settings = {**project.settings, "sample": sample, PRIVACY: words}
         session.add(project)
         session.flush()
     check(actor, Action.IMPORT, project.id)

@@ -48,7 +48,7 @@ def read(source: Source, encoding: Encoding, limits: Limits) -> Reading:
         lines = list(_sample(file if skip else itertools.chain([first], file)))
     dialect = Dialect(declared[4]) if skip else sniff(lines)
     header = next((cells for cells in dialect.parse(lines) if any(cell.strip() for cell in cells)), [])
-    columns = _columns(header)
+    columns = columns_of(header)
 
     def items() -> Iterator[Row | Rejected]:
         with encoding.open(source, newline="") as file:
@@ -89,7 +89,7 @@ def sniff(lines: list[str]) -> Dialect:
     return best
 
 
-def _columns(header: list[str]) -> tuple[str, ...]:
+def columns_of(header: list[str]) -> tuple[str, ...]:
     """The header's names, made different from each other; cells without a name get one by their place."""
     names = [cell.strip().lstrip("\ufeff") or f"column {place}" for place, cell in enumerate(header, start=1)]
     seen: Counter[str] = Counter()

@@ -18,10 +18,6 @@ _CHUNK = 1024 * 1024
 
 _KNOWN = (
     (b"\x1f\x8b", "is compressed with gzip. Unpack it and import the file inside."),
-    (b"PK\x03\x04", "is a ZIP archive or an Office file. Unpack it, or save the sheet as CSV."),
-    (b"\xd0\xcf\x11\xe0", "is an old Office file. Save the sheet as CSV."),
-    (b"%PDF", "is a PDF. Export the table as CSV or JSON."),
-    (b"PAR1", "is a Parquet file. Export it as CSV or JSONL."),
     (b"SQLite format 3", "is a database. Export its table as CSV or JSONL."),
     (b"\x89PNG", "is a picture."),
     (b"\xff\xd8\xff", "is a picture."),
@@ -73,7 +69,7 @@ def recognise(source: Source, limits: Limits, encoding: str | None = None) -> En
     found = _by_trial(source)
     junk = head.count(0) if found.name == "utf-8" else len(_CONTROL.findall(head))
     if junk > 0.01 * len(head):
-        raise source.refuse("is not a text file. Import CSV, TSV, JSON or JSONL.")
+        raise source.refuse("is not a text file, nor of any other kind that is read here.")
     return found
 
 
