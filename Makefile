@@ -7,8 +7,9 @@ DATA ?= data
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+ROWS ?= 1000000
 
-.PHONY: help run test check format bench bench-trainer bench-pages bench-start browser clean
+.PHONY: help run test check format bench bench-trainer bench-pages bench-dashboards bench-start stress browser clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,8 +38,14 @@ bench-start: $(VENV)/.installed-dev  ## cold start and memory of the web process
 bench-pages: $(VENV)/.installed-dev  ## p95 of a page's rerun with 20 simulated sessions
 	$(BIN)/python -m tests.bench.bench_pages
 
+bench-dashboards: $(VENV)/.installed-dev  ## p95 of the leads' pages' queries (ROWS=1000000 ON=--postgres)
+	$(BIN)/python -m tests.bench.bench_dashboards --rows $(ROWS) $(ON)
+
 bench-trainer: $(VENV)/.installed-dev  ## trainer tokens/s against HF Trainer, in one run
 	$(BIN)/python -m tests.bench.bench_trainer
+
+stress: $(VENV)/.installed-dev  ## 32 raters, killed at random and some late, on 2,000 items, on both databases; prints JSON
+	$(BIN)/python -m tests.bench.stress
 
 browser: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.browser.chromium

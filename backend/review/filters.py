@@ -9,9 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, or_
 from sqlmodel import Session, col, select
 
+from backend.store import full_text
 from backend.store.records import FaqCitation, Finding, Record
 from backend.vocabulary import FindingKind, FindingStatus, RecordStatus
 
+MOST_NAMED = 1000
+"""How many records with one and the same outside id a search names."""
 DUPLICATES = (FindingKind.DUPLICATE, FindingKind.NEAR_DUPLICATE)
 
 
@@ -26,7 +29,7 @@ class RecordFilter:
     finding: FindingKind | None = None
     """Has an open finding of this kind."""
     text: str = ""
-    """In the last question or its answer, whatever the case; or the record's id or outside id exactly."""
+    """In any turn of the newest revision, as `backend.store.full_text` reads it; or the record's id or outside id exactly."""
     duplicates_only: bool = False
     """Repeats another record, or is nearly the same as one."""
     faq_id: int | None = None
@@ -50,7 +53,7 @@ def where(session: Session, project_id: int, wanted: RecordFilter) -> list[Colum
         cited = select(col(FaqCitation.record_id)).where(FaqCitation.faq_id == wanted.faq_id)
         conditions.append(col(Record.id).in_(cited))
     if text := wanted.text.replace("\x00", "").strip():
-        conditions.append(_holds_text(text))
+        conditions.append(_holds_text(session, project_id, text))
     return conditions
 
 
@@ -67,12 +70,17 @@ def _has_finding(kinds: Sequence[FindingKind]) -> ColumnElement[bool]:
     )
 
 
-def _holds_text(text: str) -> ColumnElement[bool]:
-    alternatives: list[Any] = [
-        col(Record.prompt).icontains(text, autoescape=True),
-        col(Record.answer).icontains(text, autoescape=True),
-        col(Record.external_id) == text,
-    ]
+def _holds_text(session: Session, project_id: int, text: str) -> ColumnElement[bool]:
+    """By words; where no record has them, by what was typed as it stands, which also finds parts of words and signs."""
+    record_id, here = col(Record.id), Record.project_id == project_id
+    exact: Any = col(Record.external_id) == text
     if text.isascii() and text.isdigit() and len(text) < 10:
-        alternatives.append(col(Record.id) == int(text))
-    return or_(*alternatives)
+        exact = or_(exact, record_id == int(text))
+    named = list(session.exec(select(record_id).where(here, exact).limit(MOST_NAMED)))
+    found = full_text.having_words(session, text)
+    if found is not None and not named:
+        any_of_them = select(record_id).where(here, record_id.in_(found)).limit(1)
+        found = found if session.exec(any_of_them).first() is not None else None
+    if found is None:
+        found = full_text.holding(session, text)
+    return or_(record_id.in_(named), record_id.in_(found)) if named else record_id.in_(found)

@@ -24,7 +24,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, create_engine
 
 from backend.errors import ServiceUnavailable
-from backend.store.tables import metadata
 
 BUSY_SECONDS = 30
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -105,10 +104,6 @@ class Database:
             return MigrationContext.configure(connection).get_current_revision(), ScriptDirectory.from_config(
                 config
             ).get_current_head()
-
-    def create_all(self) -> None:
-        """Make every table from the models; for tests that need no migration."""
-        metadata.create_all(self._writer)
 
     def dispose(self) -> None:
         """Close every pooled connection."""

@@ -58,7 +58,10 @@ class Record(Table, table=True):
     `approved_revision_id` names the revision that snapshots take, NULL when none is approved now.
     """
 
-    __table_args__ = (Index("ix_record_project_status", "project_id", "status", "id"),)
+    __table_args__ = (
+        Index("ix_record_project_status", "project_id", "status", "id"),
+        Index("ix_record_project_external", "project_id", "external_id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     project_id: int = Field(foreign_key="project.id", index=True)

@@ -7,6 +7,7 @@ from sqlalchemy import JSON
 from sqlmodel.sql.sqltypes import AutoString
 
 from backend.store.base import UtcDateTime, Word
+from backend.store.full_text import is_of_the_models
 from backend.store.tables import metadata
 
 
@@ -32,6 +33,7 @@ context.configure(
     target_metadata=metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     render_item=render,
+    include_name=is_of_the_models,
     compare_type=True,
 )
 with context.begin_transaction():
