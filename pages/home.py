@@ -65,7 +65,7 @@ def _beginning(seen: Overview) -> None:
 def card(icon: str, what: str, how_much: int, why: str, page: str, label: str, *, key: str) -> None:
     """One thing that waits."""
     with st.container(border=True, height="stretch", key=key):
-        st.metric(f":material/{icon}: {what}", f"{how_much:,}" + "+" * (how_much >= MOST_COUNTED))
+        st.metric(f":material/{icon}: {what}", f"{how_much:,}" + "+" * (page == "rate" and how_much == MOST_COUNTED))
         st.write(why)
         link(page, label)
 
