@@ -7,10 +7,12 @@ import streamlit as st
 
 from backend.datasets import queries
 from backend.datasets.freezing import freeze
+from backend.datasets.kinds import Labelling
 from backend.datasets.queries import Outlook
 from backend.datasets.splits import Ratios
-from backend.vocabulary import Action
+from backend.vocabulary import Action, SnapshotKind
 from pages.components.charts import show_table
+from pages.components.labelling_form import LINKS, choose_labelling, show_labels, what_comes_first
 from pages.components.links import link_to
 from pages.components.notices import attempt, show_notices, tell
 from pages.components.snapshot_view import show_snapshot
@@ -24,23 +26,34 @@ def main() -> None:
     visit = require(Action.SNAPSHOT)
     st.title("Snapshots")
     st.write(
-        "A snapshot freezes the approved records for training: split into train, validation and test, and never changed again."
+        "A snapshot freezes what people approved, or what they said about answers, for training: split into train, validation "
+        "and test, and never changed again."
     )
     with visit.reading() as session:
-        look = queries.outlook(session, visit.actor, visit.project_id)
         made = queries.snapshots(session, visit.actor, visit.project_id)
     st.subheader("What would be frozen now")
-    _outlook(look)
-    if look.ready:
-        _form(visit, look)
-    else:
-        st.info("No approved record can be frozen yet. Approve some first; they appear here at once.", icon=":material/task:")
-        link_to("review", "Review records", icon="rate_review")
+    _now(visit)
     st.subheader("What was frozen")
     if made.empty:
         st.info("No snapshot yet. Freeze the first one above, then train on it.", icon=":material/photo_camera:")
         return
     _list(visit, made)
+
+
+def _now(visit: Visit) -> None:
+    labelling = choose_labelling(visit)
+    kind = labelling.kind if labelling else SnapshotKind.LABELS
+    look = None
+    if labelling is not None:
+        with visit.reading() as session:
+            look = queries.outlook(session, visit.actor, visit.project_id, labelling)
+        _outlook(look) if kind is SnapshotKind.SFT else show_labels(look)
+    if labelling and look and look.ready:
+        _form(visit, look, labelling)
+        return
+    st.info(what_comes_first(kind), icon=":material/task:")
+    page, title, icon = LINKS[kind]
+    link_to(page, title, icon=icon)
 
 
 def _outlook(look: Outlook) -> None:
@@ -62,7 +75,7 @@ def _outlook(look: Outlook) -> None:
         right.dataframe(look.by_slice, hide_index=True, width="stretch")
 
 
-def _form(visit: Visit, look: Outlook) -> None:
+def _form(visit: Visit, look: Outlook, labelling: Labelling) -> None:
     with st.form("freeze"):
         left, right = st.columns([3, 1])
         left.text_input("Name", max_chars=200, placeholder="What is new in it", key="snapshot_name")
@@ -72,13 +85,15 @@ def _form(visit: Visit, look: Outlook) -> None:
         train.number_input("Train, %", 1, 100, 80, help="What the model learns from.", key="snapshot_train")
         validation.number_input("Validation, %", 0, 99, 10, help="Watched while it learns.", key="snapshot_validation")
         test.number_input("Test, %", 0, 99, 10, help="Kept aside to judge it.", key="snapshot_test")
-        if look.personal:
+        if look.personal and labelling.kind is SnapshotKind.SFT:
             st.checkbox("Leave out the records with personal data", key="snapshot_leave_out")
         st.caption("Records of one conversation, near-duplicates and equal questions always go into the same part.")
-        st.form_submit_button("Freeze", type="primary", icon=":material/ac_unit:", on_click=attempt, args=(_freeze, visit))
+        st.form_submit_button(
+            "Freeze", type="primary", icon=":material/ac_unit:", on_click=attempt, args=(_freeze, visit, labelling)
+        )
 
 
-def _freeze(visit: Visit) -> None:
+def _freeze(visit: Visit, labelling: Labelling) -> None:
     chosen = st.session_state
     shares = (chosen["snapshot_train"], chosen["snapshot_validation"], chosen["snapshot_test"])
     with visit.writing() as session:
@@ -91,10 +106,12 @@ def _freeze(visit: Visit) -> None:
             seed=chosen["snapshot_seed"],
             ratios=Ratios(*(share / 100 for share in shares)),
             leave_out_personal=bool(chosen.get("snapshot_leave_out")),
+            labelling=labelling,
         )
     chosen["snapshot_name"] = ""
     chosen.pop("snapshot", None)
-    tell("success", f"Snapshot {made.number} is frozen with {made.manifest['rows']} records. Next: train on it.")
+    what = "records" if labelling.kind is SnapshotKind.SFT else "rows"
+    tell("success", f"Snapshot {made.number} is frozen with {made.manifest['rows']} {what}. Next: train on it.")
 
 
 @st.fragment

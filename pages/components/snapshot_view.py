@@ -10,7 +10,8 @@ import streamlit as st
 from backend.datasets import queries
 from backend.datasets.exporting import SHAPES, What, export
 from backend.datasets.freezing import verify
-from backend.vocabulary import Action, Split
+from backend.datasets.kinds import HELP, kind_of
+from backend.vocabulary import Action, SnapshotKind, Split
 from pages.components.charts import show_table
 from pages.components.notices import attempt, guarded
 from pages.components.visit import Visit
@@ -46,6 +47,9 @@ def _contents(visit: Visit, snapshot_id: int) -> None:
         manifest = queries.get_snapshot(session, visit.actor, snapshot_id).manifest
     for column, split in zip(st.columns(len(Split)), Split, strict=True):
         column.metric(split.value.capitalize(), manifest["counts"][split.value], border=True)
+    st.caption(HELP[kind_of(manifest)])
+    for source, told in manifest.get("from", {}).items():
+        st.text(f"Made of {told['count']} {source}; the manifest names them.")
     for reason, entry in manifest["left_out"].items():
         st.text(f"Left out, {reason}: {entry['count']} records: {', '.join(map(str, entry['records']))}")
     st.text(f"Equal texts that entered once: {manifest['duplicates']['count']}")
@@ -98,7 +102,11 @@ def _files(visit: Visit, snapshot_id: int) -> None:
     if not visit.may(Action.EXPORT):
         return
     with visit.reading() as session:
-        counts = queries.get_snapshot(session, visit.actor, snapshot_id).manifest["counts"]
+        manifest = queries.get_snapshot(session, visit.actor, snapshot_id).manifest
+    if kind_of(manifest) is not SnapshotKind.SFT:
+        st.info("Labels have no place in the formats for conversations. The snapshot's folder holds them as JSONL.")
+        return
+    counts = manifest["counts"]
     left, right = st.columns(2)
     shape = left.selectbox("Format", list(SHAPE_NAMES), format_func=SHAPE_NAMES.__getitem__, key="export_shape")
     split = right.selectbox(

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from backend.access.sessions import COOKIE, open_session
 from backend.runtime import Runtime
 from backend.store.models import Snapshot
-from backend.vocabulary import FindingKind
+from backend.vocabulary import FindingKind, SnapshotKind
 from tests.backend.datasets.conftest import Shop, approve
 from tests.factories import a_record
 from tests.pages.desk import ENTRY, opened, words
@@ -112,3 +112,40 @@ def test_a_rater_opens_none_of_these_pages(house: Runtime, shop: Shop) -> None:
         alone.run()
         assert "Your role does not open this page" in words(alone)
         assert not alone.button
+
+
+def test_a_lead_freezes_what_people_preferred_and_is_told_what_it_is_made_of(house: Runtime) -> None:
+    from backend.vocabulary import TaskKind
+    from tests.backend.datasets.test_labelling import a_desk
+
+    desk = a_desk(house.database, TaskKind.COMPARE, items=5, overlap=1)
+    page = opened(house, desk.people["lead"], "snapshots")
+    page.session_state["snapshot_kind"] = SnapshotKind.PREFERENCES
+    page.run()
+    assert "Make a comparison task" in words(page)
+    list(desk.rate_all())
+    page.run()
+    assert not page.exception
+    assert [metric.value for metric in page.metric[:3]] == ["5", "5", "0"]
+    page.button(key="FormSubmitter:freeze-Freeze").click().run()
+    assert not page.exception
+    assert "Snapshot 1 is frozen with 5 rows" in words(page)
+    (made,) = frozen(house)
+    assert made.manifest["kind"] == "preferences"
+    assert "Made of 5 annotations" in words(page)
+    assert "Labels have no place" in words(page)
+
+
+def test_metadata_that_names_a_class_is_offered_and_thumbs_need_ratings(house: Runtime, shop: Shop) -> None:
+    shop.fill(6)
+    page = opened(house, shop.lead, "snapshots")
+    page.session_state["snapshot_kind"] = SnapshotKind.LABELS
+    page.run()
+    assert page.selectbox(key="snapshot_label").options == ["language"]
+    page.button(key="FormSubmitter:freeze-Freeze").click().run()
+    assert not page.exception
+    assert [made.manifest["classes"] for made in frozen(house)] == [{"en": 3, "es": 3}]
+    page.session_state["snapshot_kind"] = SnapshotKind.THUMBS
+    page.run()
+    assert not page.exception
+    assert "Make a rating task" in words(page)
