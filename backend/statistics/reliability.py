@@ -105,6 +105,9 @@ def dawid_skene(
     fitted = _expectation_maximisation(
         votes, item_of, rater_of, label_of, len(raters), smoothing=smoothing, tolerance=tolerance, max_iterations=max_iterations
     )
+    if _turned_round(votes, fitted.posterior):
+        reason = "raters agree no more than by chance, so the model cannot tell which label is which"
+        return NotEstimable(reason=reason, n=len(given), method=METHOD)
     return Reliability(
         items=tuple(_consensus(list(items), order, votes, fitted.posterior)),
         raters=tuple(_qualities(list(raters), order, item_of, rater_of, label_of, fitted, confidence)),
@@ -127,6 +130,13 @@ def _not_estimable(given: list[tuple[Hashable, Hashable, Label]], items: int, ra
     if raters * labels**2 > MAX_CELLS:
         return f"{labels} different labels are too many; this model is for a few categories"
     return ""
+
+
+def _turned_round(votes: np.ndarray, posterior: np.ndarray) -> bool:
+    """Whether the model calls most labels wrong that all of an item's raters gave: it fits as well with labels exchanged."""
+    counts = votes.sum(axis=1)
+    unanimous = (counts > 1) & (votes.max(axis=1) == counts)
+    return bool(unanimous.any()) and float((posterior.argmax(axis=1) == votes.argmax(axis=1))[unanimous].mean()) < 0.5
 
 
 @dataclass(frozen=True, slots=True)

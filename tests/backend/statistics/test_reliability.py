@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.statistics.reliability import dawid_skene
+from backend.statistics.results import NotEstimable
 
 TABLE = """
 1111111 3334334 1122122 2223121 2223222 2223322 1222111 3333433 2222223 2322223 4444444 2223343 1111111 2223212 1211111
@@ -95,3 +96,14 @@ def test_complete_agreement_is_a_consensus_and_leaves_the_accuracy_a_margin():
     found = dawid_skene([(i, rater, "ab"[i % 2]) for i in range(10) for rater in "xyz"])
     assert all(item.label == "ab"[item.item % 2] and item.confidence > 0.99 for item in found.items)
     assert all(0.6 < rater.accuracy.low < rater.accuracy.value <= rater.accuracy.high <= 1 for rater in found.raters)
+
+
+def test_labels_that_the_model_would_exchange_are_not_estimable() -> None:
+    """Two raters whose few deviations never meet, and a third who rates other items and says the contrary."""
+    answers = [(item, rater, "good") for item in range(23) for rater in ("ann", "bob")]
+    answers += [(item, rater, label) for item in range(23, 31) for rater, label in (("ann", "good"), ("bob", "bad"))]
+    answers += [(31, "ann", "bad"), (31, "bob", "good")]
+    answers += [(item, "cem", "bad") for item in range(40, 59)] + [(item, "cem", "good") for item in range(60, 69)]
+    found = dawid_skene(answers)
+    assert isinstance(found, NotEstimable)
+    assert "no more than by chance" in found.reason
