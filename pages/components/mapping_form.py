@@ -43,12 +43,15 @@ def show_rows(looked: Preview) -> None:
     st.dataframe(pd.DataFrame(rows, columns=list(looked.columns)), width="stretch", height=260, hide_index=True)
 
 
-def mapping_form(looked: Preview, *, key: str) -> Mapping | None:
-    """The mapping as the user leaves it, or None, with the reason drawn, while it cannot be used."""
-    proposed = looked.recognition.mapping
-    start = proposed.shape if proposed else Shape.PAIRS
+def mapping_form(looked: Preview, *, key: str, start: Mapping | None = None) -> Mapping | None:
+    """The mapping as the user leaves it, or None, with the reason drawn, while it cannot be used.
+
+    It begins with `start`, else with what was recognised.
+    """
+    proposed = start or looked.recognition.mapping
+    first = proposed.shape if proposed else Shape.PAIRS
     shape = st.selectbox(
-        "How do rows carry conversations?", list(SHAPES), index=list(SHAPES).index(start), format_func=SHAPES.__getitem__,
+        "How do rows carry conversations?", list(SHAPES), index=list(SHAPES).index(first), format_func=SHAPES.__getitem__,
         key=f"{key}_shape",
     )  # fmt: skip
     if proposed is not None and proposed.shape is not shape:

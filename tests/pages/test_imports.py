@@ -16,6 +16,7 @@ from backend.access.sessions import COOKIE, open_session
 from backend.runtime import Runtime
 from backend.store.records import Faq, Finding, Record, RejectedRow
 from backend.vocabulary import FindingStatus, RecordStatus, Role
+from tests.backend.intake.example_files import archive, letter, mailbox, word, workbook
 from tests.factories import a_person, a_project
 from tests.pages.desk import ENTRY, opened, words
 
@@ -178,3 +179,49 @@ def test_an_expert_sees_that_a_lead_imports(house: Runtime, lead: Actor) -> None
     app.run()
     assert "Your role does not open this page" in words(app)
     assert not app.file_uploader
+
+
+def test_an_archive_of_mail_manual_and_sheet_comes_in_file_by_file(app: AppTest, house: Runtime) -> None:
+    box = mailbox(
+        [
+            letter(1, sender="ann@home.example", subject="Lamp", text="It is broken."),
+            letter(2, sender="help@shop.example", subject="Re: Lamp", after=1, text="Send it back."),
+        ]
+    )
+    packed = archive(
+        {
+            "mails.mbox": box,
+            "manual.docx": word([("Returns", 1), ("A rug may be sent back within 30 days of purchase.", 0)]),
+            "chats.xlsx": workbook({"May": [["prompt", "response"], ["Do you ship?", "Yes."], ["", "no question"]]}),
+            "odd.csv": b"x,y\n1,2\n",
+        }
+    )
+    upload(app, "export.zip", packed)
+    assert "An archive of 4 files; 3 of them can be taken" in words(app)
+    button(app, "Import 3 files").click().run()
+    deadline = time.monotonic() + 30
+    while "3 of 3 files came in" not in str([one.value for one in app.success]):
+        assert time.monotonic() < deadline, words(app)
+        time.sleep(0.05)
+        app.run()
+    records = {record.prompt: record.answer for record in everything(house, Record)}
+    assert records == {"Lamp\n\nIt is broken.": "Send it back.", "Do you ship?": "Yes."}
+    assert len(everything(house, Faq)) == 1
+    assert [row.reason for row in everything(house, RejectedRow)] == ["the prompt is empty"]
+
+
+def test_a_choice_of_columns_is_kept_by_name_and_offered_for_the_next_file(app: AppTest, house: Runtime) -> None:
+    upload(app, "may.csv", b"frage,antwort\nHallo?,Ja.\n")
+    box(app, "Prompt").set_value("frage").run()
+    box(app, "Answer").set_value("antwort").run()
+    next(one for one in app.text_input if one.label == "Keep this choice as").set_value("German chats").run()
+    button(app, "Keep").click().run()
+    upload(app, "june.csv", b"frage,antwort\nWann?,Bald.\n")
+    box(app, "Begin with").set_value("German chats").run()
+    assert (box(app, "Prompt").value, box(app, "Answer").value) == ("frage", "antwort")
+    finish(app)
+    assert [(record.prompt, record.answer) for record in everything(house, Record)] == [("Wann?", "Bald.")]
+
+
+def box(app: AppTest, label: str) -> Any:
+    return next(one for one in app.selectbox if one.label == label)
