@@ -21,6 +21,7 @@ from backend.store.models import Response
 from backend.store.records import Approval, Faq, FaqCitation, Finding, Project, Record, RecordRevision, Source
 from backend.store.work import Annotation, Item, Slot, Task
 from backend.vocabulary import FindingKind, FindingStatus, ItemStatus, RecordStatus, Role, TaskStatus
+from tests.backend.intake.example_files import archive, letter, mailbox
 from tests.factories import a_person, a_project, a_record
 
 
@@ -170,6 +171,20 @@ def test_a_refused_file_makes_the_command_fail_but_not_the_others(
     assert all(part in errors for part in ("empty.jsonl” is empty", "There is no file", "good.jsonl (1 rows)"))
     with shop.database.reading() as session:
         assert session.exec(select(func.count()).select_from(Record)).one() == 1
+
+
+def test_the_import_command_takes_the_files_of_an_archive_and_names_those_it_cannot(
+    shop: Runtime, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "all.zip"
+    first = letter(1, sender="a@b.example", subject="Open", text="Open?")
+    mail = [first, letter(2, sender="c@d.example", subject="", text="Yes.", after=1)]
+    path.write_bytes(archive({"in/box.mbox": mailbox(mail), "faq.md": b"### Open?\n\nYes, daily.\n", "x.png": b"\x89PNG"}))
+    code, _, errors = run(capsys, "import", str(path), "--project", "shop")
+    assert code == 1
+    assert "“x.png” is a picture. Imported: box.mbox (1 rows), faq.md (1 rows)." in errors
+    with shop.database.reading() as session:
+        assert session.exec(select(Record.answer).order_by(col(Record.id))).all() == ["Yes.", "Yes, daily."]
 
 
 def test_faqs_and_prompts_are_taken_on_request(shop: Runtime, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
