@@ -60,7 +60,7 @@ def show_case(visit: Visit, waiting: list[Dispute], item_id: int) -> None:
         st.subheader("What the raters said")
         case_view.show_opinions(case)
     with right:
-        st.subheader("What their answers come down to")
+        st.subheader("Suggested answer")
         case_view.show_suggestion(case, suggested)
         st.subheader("Your ruling")
         show_form(visit, case, suggested)

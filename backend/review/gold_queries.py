@@ -17,7 +17,7 @@ from backend.review.known import responses_of
 from backend.review.qualifying import names_of
 from backend.review.quality_queries import MOST, count_right, prompt_of, scored, share_of, task_of
 from backend.review.wording import PREFERENCE, RANKING, words
-from backend.statistics.results import Result
+from backend.statistics.results import Estimate, Result
 from backend.store.accounts import Account
 from backend.store.models import Response
 from backend.store.records import Record
@@ -93,7 +93,12 @@ def gold_rows(session: Session, *, actor: Actor, project_id: int, task_id: int) 
                 at=gold.created_at,
             )
         )
-    return sorted(found, key=lambda one: (one.right.value is None, one.right.value or 0.0, -one.right.n, one.item_id))
+    return sorted(found, key=_hardness)
+
+
+def _hardness(one: GoldRow) -> tuple[float, int]:
+    """By how right raters are at most: what is surely hard comes before what one rater happened to miss."""
+    return one.right.high if isinstance(one.right, Estimate) else 2.0, one.item_id
 
 
 def gold_of(session: Session, *, actor: Actor, project_id: int, item_id: int) -> GoldAnswer | None:

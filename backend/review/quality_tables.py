@@ -28,6 +28,7 @@ def raters_table(
         found.append(
             {
                 "rater": row.name,
+                "state": "; ".join([*(["paused"] if row.paused else []), *row.notices]),
                 "answers": int(did.get("answers", 0)),
                 "seconds": did["spent"] / did["timed"] if did.get("timed") else None,
                 "gold": row.gold.value,
@@ -41,7 +42,6 @@ def raters_table(
                 "reliability": reliable.get("value"),
                 "skipped": row.skipped,
                 "calibration": row.calibration,
-                "state": "; ".join([*(["paused"] if row.paused else []), *row.notices]),
             }
         )
     numbers = ("seconds", "gold", "gold low", "gold high", "as before", "like the others", "reliability")
@@ -50,13 +50,14 @@ def raters_table(
 
 
 def greyed(frame: pd.DataFrame, small: Mapping[str, str], least: int = FEW) -> Any:
-    """The table with shares of few answers in grey: column → the column that counts it."""
+    """The table to look at, with shares of few answers in grey: column → the column that counts it."""
 
     def grey(row: pd.Series) -> list[str]:
         few = {name for name, count in small.items() if row[count] < least}
         return ["color: rgba(128, 134, 145, 0.9); font-style: italic" if name in few else "" for name in row.index]
 
-    return frame.style.apply(grey, axis=1)
+    rounded = frame.round({name: 2 for name in frame.columns if frame[name].dtype.kind == "f"})
+    return rounded.style.apply(grey, axis=1)
 
 
 def agreement_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

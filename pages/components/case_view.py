@@ -96,7 +96,7 @@ def show_suggestion(case: Case, suggested: Mapping[str, Suggestion]) -> None:
     named = titles(case)
     for asked, suggestion in suggested.items():
         title = f"{plain(named[asked])}  \n" if len(suggested) > 1 else ""
-        sure = f"{suggestion.confidence:.0%} sure"
+        sure = "almost sure" if suggestion.confidence > 0.99 else f"{suggestion.confidence:.0%} sure"
         st.markdown(f"{title}**{plain(suggestion_words(case, asked, suggestion))}**, {sure}")
     methods = sorted({suggestion.method for suggestion in suggested.values()})
     st.caption(f"By {plain(' and '.join(methods))}. It is a suggestion: the raters may share a mistake.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from pages.components.visit import Visit
 
 SHARE = st.column_config.NumberColumn(format="percent")
 POINTS = st.column_config.NumberColumn(format="%.2f")
+SECONDS = st.column_config.NumberColumn(format="%.1f")
 ALPHA = (
     "Alpha (Krippendorff) is 1 where all raters agree and 0 where they agree no more than by chance; from about 0.67 on "
     "conclusions can be drawn with care, from 0.8 on with confidence. For points of a scale it counts how far apart they are."
@@ -42,7 +44,7 @@ def show_notices(visit: Visit, notices: Sequence[Notice]) -> None:
 
 def show_raters(visit: Visit, task: QualityTask, rows: Sequence[RaterRow], frame: pd.DataFrame) -> None:
     """The table, and what can be done to one of them."""
-    show_greyed(frame, FEW_BY, key="raters", columns={**dict.fromkeys(RATER_SHARES, SHARE), "seconds": POINTS})
+    show_greyed(frame, FEW_BY, key="raters", columns={**dict.fromkeys(RATER_SHARES, SHARE), "seconds": SECONDS})
     st.caption(
         "Gold: the share of known answers that were right, with Wilson's 95% interval. As before: hidden repeats answered "
         "like the first time. Like the others: how often another rater of the same item said the same. Reliability: how often "
@@ -71,7 +73,9 @@ def show_greyed(frame: pd.DataFrame, small: Mapping[str, str], *, key: str, colu
     """A table with what few answers stand behind in grey, and its CSV."""
     config = {name: {**given, "label": name[:1].upper() + name[1:]} for name, given in columns.items()}
     for name in set(frame.columns) - set(config):
-        config[name] = st.column_config.Column(name[:1].upper() + name[1:])
+        is_moment = isinstance(frame[name].dtype, pd.DatetimeTZDtype)
+        kind = partial(st.column_config.DatetimeColumn, format="D MMM YYYY, HH:mm") if is_moment else st.column_config.Column
+        config[name] = kind(name[:1].upper() + name[1:])
     st.dataframe(quality_tables.greyed(frame, small), width="stretch", hide_index=True, column_config=config)
     st.download_button("Download as CSV", lambda: charts.as_csv(frame), file_name=f"{key}.csv", mime="text/csv",
                        icon=":material/download:", key=f"{key}-csv", on_click="ignore")  # fmt: skip
