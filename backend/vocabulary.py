@@ -19,6 +19,7 @@ class Action(StrEnum):
     MANAGE_ACCOUNTS = "manage_accounts"
     CREATE_PROJECT = "create_project"
     MANAGE_MEMBERS = "manage_members"
+    OPEN_VAULT = "open_vault"
     EDIT_SETTINGS = "edit_settings"
     VIEW_PROJECT = "view_project"
     VIEW_DASHBOARD = "view_dashboard"

@@ -28,7 +28,7 @@ _LEAD = _EXPERT | {
 }
 
 ALLOWED: dict[Role, frozenset[Action]] = {Role.RATER: _RATER, Role.EXPERT: frozenset(_EXPERT), Role.LEAD: frozenset(_LEAD)}
-"""What each role may do in its project. MANAGE_ACCOUNTS and CREATE_PROJECT are for admins alone."""
+"""What each role may do in its project. MANAGE_ACCOUNTS, CREATE_PROJECT and OPEN_VAULT are for admins alone."""
 
 
 def may(actor: Actor, action: Action, project_id: int | None = None) -> bool:

@@ -29,10 +29,10 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def load_key(folder: Path) -> bytes:
+def load_key(folder: Path, name: str = KEY_FILE) -> bytes:
     """The 32-byte key in `folder`, made on first use, readable by its owner alone. Two processes get the same one."""
-    path = folder / KEY_FILE
-    draft = folder / f"{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
+    path = folder / name
+    draft = folder / f"{name}.{os.getpid()}.{secrets.token_hex(4)}"
     if not path.exists():
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:

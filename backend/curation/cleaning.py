@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlmodel import Session, col, select
 
@@ -17,12 +18,14 @@ from backend.access.actors import Actor
 from backend.access.policy import check as allow
 from backend.conversations import messages_from_json
 from backend.curation.masks import Span, masked
+from backend.curation.vault import Keys, keep
 from backend.errors import AlreadyDone, Conflict, InvalidInput, NotFound
 from backend.store.base import now
 from backend.store.findings import refresh_findings, with_open_personal_data
+from backend.store.privacy import rules_for
 from backend.store.records import Approval, Finding, Record, RecordRevision
 from backend.store.revisions import add_revision
-from backend.vocabulary import PERSONAL_FINDINGS, Action, FindingKind, FindingStatus, RecordStatus
+from backend.vocabulary import PERSONAL_FINDINGS, Action, FindingKind, FindingStatus, RecordStatus, Replacement
 
 MOST_AT_ONCE = 2000
 """Records that one bulk mask changes; the rest is left for the next."""
@@ -43,8 +46,18 @@ class Masked:
     """Records that still hold personal data of these kinds."""
 
 
-def mask(*, session: Session, actor: Actor, project_id: int, finding_ids: Collection[int], reason: str = "") -> Record:
-    """Replace the spans of these open findings, all of one record, by their stand-ins, as a new revision."""
+def mask(
+    *,
+    session: Session,
+    actor: Actor,
+    project_id: int,
+    finding_ids: Collection[int],
+    reason: str = "",
+    folder: Path | None = None,
+) -> Record:
+    """Replace the spans of these open findings, all of one record, as a new revision: by masks, or by stand-ins where the
+    project wants those. `folder` is the data folder, which holds the key of stand-ins; without it there are masks.
+    """
     allow(actor, Action.REVIEW, project_id)
     findings = _findings(session, project_id, finding_ids)
     if len({finding.record_id for finding in findings}) != 1:
@@ -52,7 +65,7 @@ def mask(*, session: Session, actor: Actor, project_id: int, finding_ids: Collec
     if closed := [finding for finding in findings if finding.status is not FindingStatus.OPEN]:
         raise AlreadyDone(f"This was already {closed[0].status}. Nothing was changed.")
     record = _locked(session, project_id, findings[0].record_id)
-    _mask(session, actor, record, findings, reason.strip() or MASKED)
+    _mask(session, actor, record, findings, reason.strip() or MASKED, _keys(session, project_id, folder))
     audit.record(
         session, actor, "personal_data_masked", project_id=project_id, subject=f"record {record.id}",
         findings=len(findings), revision=record.head,
@@ -69,6 +82,7 @@ def mask_all(
     kinds: Iterable[FindingKind] = PERSONAL_FINDINGS,
     source_id: int | None = None,
     reason: str = "",
+    folder: Path | None = None,
 ) -> Masked:
     """Mask every open finding of these kinds, in the whole project or in what one import brought."""
     allow(actor, Action.BULK_REVIEW, project_id)
@@ -77,10 +91,11 @@ def mask_all(
         raise InvalidInput("Choose which kinds of personal data to mask.")
     record_ids = _holding(session, project_id, wanted, source_id)
     total = withdrawn = 0
+    keys = _keys(session, project_id, folder)
     for record_id in record_ids[:MOST_AT_ONCE]:
         record = _locked(session, project_id, record_id)
         findings = _open_again(session, record, wanted)
-        withdrawn += _mask(session, actor, record, findings, reason.strip() or f"{MASKED} in bulk")
+        withdrawn += _mask(session, actor, record, findings, reason.strip() or f"{MASKED} in bulk", keys)
         total += len(findings)
     if not record_ids:
         raise NotFound("There is no open personal data of these kinds. Nothing was changed.")
@@ -166,16 +181,31 @@ def check(*, session: Session, actor: Actor, project_id: int, record_ids: Collec
     return still_open
 
 
-def _mask(session: Session, actor: Actor, record: Record, findings: Sequence[Finding], reason: str) -> int:
+def _keys(session: Session, project_id: int, folder: Path | None) -> Keys | None:
+    """The keys where the project wants stand-ins."""
+    wanted = folder is not None and rules_for(session, project_id).replacement is Replacement.SURROGATE
+    return Keys(folder, project_id) if wanted and folder is not None else None
+
+
+def _mask(
+    session: Session, actor: Actor, record: Record, findings: Sequence[Finding], reason: str, keys: Keys | None = None
+) -> int:
     """Add the masked revision and close the findings; returns how many approvals were withdrawn."""
     newest = _revision(session, record, record.head)
     if newest is None or any(finding.revision_id != newest.id for finding in findings):
         raise Conflict("The text has changed since this was found. Look at the record again; nothing was changed.")
-    spans = [Span(finding.message, finding.start, finding.end, finding.proposal) for finding in findings]
-    messages = masked(messages_from_json(newest.messages), spans)
-    for finding in findings:
+    before = messages_from_json(newest.messages)
+    originals = [before[finding.message].content[finding.start : finding.end] for finding in findings]
+    if keys:
+        made = [keys.stand_ins.of(finding.kind, text) for finding, text in zip(findings, originals, strict=True)]
+        keep(session, actor, record.project_id, keys, zip((finding.kind for finding in findings), originals, made, strict=True))
+    else:
+        made = [finding.proposal for finding in findings]
+    spans = [Span(found.message, found.start, found.end, said) for found, said in zip(findings, made, strict=True)]
+    messages = masked(before, spans)
+    for finding, said in zip(findings, made, strict=True):
         finding.status, finding.closed_by = FindingStatus.FIXED, actor.account_id
-        finding.detail = {**finding.detail, "gone_in": record.head + 1, "masked": True}
+        finding.detail = {**finding.detail, "gone_in": record.head + 1, "masked": True, **({"stand_in": said} if keys else {})}
         session.add(finding)
     add_revision(session, record, messages, reason=reason[:_REASON_MAX], author_id=actor.account_id)
     return _wait_for_review(session, actor, record, reason)

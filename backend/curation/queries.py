@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 from sqlmodel import Session, col, func, select
@@ -10,6 +11,9 @@ from sqlmodel import Session, col, func, select
 from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.curation.masks import snippet
+from backend.detectors.privacy import PrivacyRules
+from backend.detectors.scorecards import personal_data
+from backend.store.privacy import rules_for
 from backend.store.records import Finding, Record, RecordRevision, Source
 from backend.vocabulary import PERSONAL_FINDINGS, Action, FindingKind, FindingStatus
 
@@ -37,6 +41,17 @@ KINDS = {
     FindingKind.NEAR_DUPLICATE: "Near duplicate",
 }
 """What findings are called on pages."""
+
+
+def rules(session: Session, *, actor: Actor, project_id: int) -> PrivacyRules:
+    """What the project looks for, and what it puts in its place."""
+    check(actor, Action.VIEW_RECORDS, project_id)
+    return rules_for(session, project_id)
+
+
+def scorecard() -> dict[str, Any]:
+    """How good the personal-data detector is on named data, as it was measured last."""
+    return personal_data()
 
 
 def open_counts(session: Session, *, actor: Actor, project_id: int) -> dict[FindingKind, tuple[int, int]]:

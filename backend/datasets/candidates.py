@@ -40,9 +40,17 @@ class Selection:
     duplicates: Mapping[int, int]
 
 
-def has_new_personal_data(messages: Sequence[Message], dismissed: Collection[str], rules: PrivacyRules = DEFAULT) -> bool:
-    """Whether a text holds personal data that nobody has dismissed as none; `dismissed` are the texts of such findings."""
-    return any(messages[f.message].content[f.start : f.end] not in dismissed for f in find_in_messages(messages, rules))
+def has_new_personal_data(
+    messages: Sequence[Message],
+    dismissed: Collection[str],
+    rules: PrivacyRules = DEFAULT,
+    stand_ins: Collection[str] = (),
+) -> bool:
+    """Whether a text holds personal data that nobody has dismissed as none; `dismissed` are the texts of such findings,
+    `stand_ins` what took the place of others.
+    """
+    found = find_in_messages(messages, rules, stand_ins)
+    return any(messages[f.message].content[f.start : f.end] not in dismissed for f in found)
 
 
 def select(
@@ -51,6 +59,7 @@ def select(
     open_findings: Collection[int],
     dismissed: Mapping[int, set[str]],
     rules: PrivacyRules = DEFAULT,
+    stand_ins: Mapping[int, set[str]] | None = None,
 ) -> Selection:
     """Sort candidates out. `open_findings` are record ids; `dismissed` maps a record id to texts ruled not personal.
 
@@ -59,11 +68,15 @@ def select(
     rows: list[Candidate] = []
     personal: list[int] = []
     first: dict[str, int] = {}
+    known = stand_ins or {}
     duplicates: dict[int, int] = {}
     for candidate in sorted(candidates, key=lambda c: c.record_id):
         edited = candidate.revision_number > 1
         if candidate.record_id in open_findings or (
-            edited and has_new_personal_data(candidate.messages, dismissed.get(candidate.record_id, set()), rules)
+            edited
+            and has_new_personal_data(
+                candidate.messages, dismissed.get(candidate.record_id, set()), rules, known.get(candidate.record_id, ())
+            )
         ):
             personal.append(candidate.record_id)
         elif (kept := first.setdefault(candidate.content_hash, candidate.record_id)) != candidate.record_id:

@@ -26,6 +26,7 @@ from backend.datasets.lessons import Harvest
 from backend.detectors.privacy import rules_of
 from backend.errors import IntegrityViolated, NotFound
 from backend.store.accounts import Account
+from backend.store.findings import stand_ins_of
 from backend.store.models import Run, Snapshot, SnapshotRow
 from backend.store.records import Approval, Finding, Project, Record, RecordRevision
 from backend.vocabulary import PERSONAL_FINDINGS, Action, Decision, FindingStatus, RecordStatus, SnapshotKind, Split
@@ -62,7 +63,9 @@ def ground(session: Session, project_id: int) -> Ground:
         elif finding.revision_id == revision_of[finding.record_id]:
             open_findings.add(finding.record_id)
     rules = rules_of(session.get_one(Project, project_id).settings)
-    chosen = picking.select(found, open_findings=open_findings, dismissed=dismissed, rules=rules)
+    chosen = picking.select(
+        found, open_findings=open_findings, dismissed=dismissed, rules=rules, stand_ins=stand_ins_of(session, project_id)
+    )
     return Ground(chosen, rules, dismissed)
 
 

@@ -7,7 +7,7 @@ of `entities`. The same text and rules give the same findings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from backend.conversations import Message
 from backend.detectors.entities.detect import VERSION, find_entities
@@ -68,9 +68,22 @@ def _outside_masks(text: str, spans: list[Span]) -> list[Span]:
     return [span for span in spans if all(span.end <= start or end <= span.start for start, end in masks)]
 
 
-def find_in_messages(messages: Sequence[Message], rules: PrivacyRules = DEFAULT) -> list[Finding]:
-    """The findings of every message, each with its message's index."""
-    return [f for index, message in enumerate(messages) for f in find_personal(message.content, message=index, rules=rules)]
+def find_in_messages(
+    messages: Sequence[Message], rules: PrivacyRules = DEFAULT, stand_ins: Collection[str] = ()
+) -> list[Finding]:
+    """The findings of every message, each with its message's index. What touches one of the `stand_ins`, which took the
+    place of what was found before, is none.
+    """
+    found = [f for index, message in enumerate(messages) for f in find_personal(message.content, message=index, rules=rules)]
+    return [f for f in found if not _touches(messages[f.message].content, f, stand_ins)] if stand_ins else found
+
+
+def _touches(text: str, finding: Finding, stand_ins: Collection[str]) -> bool:
+    for said in stand_ins:
+        start = text.find(said, max(0, finding.start - len(said) + 1))
+        if 0 <= start < finding.end:
+            return True
+    return False
 
 
 def mask(text: str, findings: Iterable[Finding] | None = None, rules: PrivacyRules = DEFAULT) -> str:

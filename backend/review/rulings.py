@@ -68,7 +68,7 @@ def refuse_personal_data(session: Session, revision: RecordRevision) -> None:
     """Raise Conflict while the revision holds personal data that nobody masked or dismissed."""
     if with_open_personal_data(session, [revision.id or 0]):
         raise Conflict(
-            "This record still holds personal data (an e-mail address, phone or card number). "
+            "This record still holds personal data. "
             "Mask it, or edit it out, then approve."
         )
 

@@ -34,7 +34,7 @@ def refresh_findings(session: Session, record: Record, revision: RecordRevision)
     earlier = _by_key(session, record)
     kept: list[Finding] = []
     rules = rules_for(session, record.project_id)
-    for found in find_in_messages(messages_from_json(revision.messages), rules):
+    for found in find_in_messages(messages_from_json(revision.messages), rules, stand_ins_in(session, record)):
         candidates = earlier[(found.kind, revision.messages[found.message]["content"][found.start : found.end])]
         row = min(candidates, key=lambda old: _distance(old, found), default=None)
         if row is None:
@@ -90,11 +90,30 @@ def _in_older(session: Session, revision_ids: list[int]) -> set[int]:
             key for key, rows in _by_key(session, record).items() if any(row.status is FindingStatus.DISMISSED for row in rows)
         }
         rules = rules_for(session, record.project_id)
-        for finding in find_in_messages(messages_from_json(revision.messages), rules):
+        stand_ins = stand_ins_in(session, record)
+        for finding in find_in_messages(messages_from_json(revision.messages), rules, stand_ins):
             text = revision.messages[finding.message]["content"][finding.start : finding.end]
             if (finding.kind, text) not in dismissed:
                 found.add(revision.id or 0)
     return found
+
+
+def stand_ins_of(session: Session, project_id: int) -> dict[int, set[str]]:
+    """Record id → the stand-ins that were put into it, of every record of the project that has some."""
+    said = col(Finding.detail)["stand_in"].as_string()
+    fixed = select(Finding.record_id, said).where(
+        Finding.project_id == project_id, Finding.status == FindingStatus.FIXED, said.is_not(None)
+    )
+    found: dict[int, set[str]] = defaultdict(set)
+    for record_id, stand_in in session.exec(fixed):
+        found[record_id].add(stand_in)
+    return found
+
+
+def stand_ins_in(session: Session, record: Record) -> set[str]:
+    """The stand-ins that were put into the record; they look like personal data and are none."""
+    fixed = select(Finding).where(Finding.record_id == record.id, Finding.status == FindingStatus.FIXED)
+    return {str(row.detail["stand_in"]) for row in session.exec(fixed) if row.detail.get("stand_in")}
 
 
 def _by_key(session: Session, record: Record) -> dict[Key, list[Finding]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
@@ -47,9 +48,9 @@ def show_findings(visit: Visit) -> None:
 
 def _open(visit: Visit, kinds: Sequence[FindingKind], counts: dict[FindingKind, tuple[int, int]]) -> None:
     if not kinds:
-        st.text("No open personal data. New imports and edits are searched for e-mail addresses, phone and card numbers.")
+        st.text("No open personal data. New imports and edits are searched for it; the Privacy page says for which kinds.")
         return
-    for column, kind in zip(st.columns(len(PERSONAL_FINDINGS)), kinds, strict=False):
+    for column, kind in zip(itertools.cycle(st.columns(min(6, len(kinds)))), kinds, strict=False):
         count, records = counts[kind]
         column.metric(KINDS[kind], f"{count:,}", help=f"In {records:,} records.")
     wanted = st.multiselect("Which kinds?", kinds, default=kinds, format_func=KINDS.__getitem__, key="mask_kinds")
@@ -93,7 +94,9 @@ def _table(visit: Visit, status: FindingStatus, kinds: Collection[FindingKind], 
 
 def _mask_all(visit: Visit, kinds: Sequence[FindingKind]) -> None:
     with visit.writing() as session:
-        done = cleaning.mask_all(session=session, actor=visit.actor, project_id=visit.project_id, kinds=kinds)
+        done = cleaning.mask_all(
+            session=session, actor=visit.actor, project_id=visit.project_id, kinds=kinds, folder=visit.settings.data
+        )
     left = f" {done.left:,} records are left; press again." if done.left else ""
     back = f" {done.withdrawn:,} approvals of unmasked texts were withdrawn." if done.withdrawn else ""
     tell("success", f"Masked {done.findings:,} places in {done.records:,} records.{back}{left}")
@@ -105,7 +108,13 @@ def _mask(visit: Visit, chosen: Chosen) -> None:
         by_record[record].append(finding)
     for ids in by_record.values():
         with visit.writing() as session:
-            cleaning.mask(session=session, actor=visit.actor, project_id=visit.project_id, finding_ids=ids)
+            cleaning.mask(
+                session=session,
+                actor=visit.actor,
+                project_id=visit.project_id,
+                finding_ids=ids,
+                folder=visit.settings.data,
+            )
     tell("success", f"Masked {len(chosen)} places in {len(by_record)} records.")
 
 

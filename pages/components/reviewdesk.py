@@ -214,7 +214,9 @@ def press_mask(visit: Visit, lease: Lease, detail: RecordDetail) -> None:
     here: dict[str, Any] = {"actor": visit.actor, "project_id": visit.project_id}
     with _outcome(hand):
         with visit.writing() as session:
-            record = cleaning.mask(session=session, **here, finding_ids=[finding.id for finding in personal(detail)])
+            record = cleaning.mask(
+                session=session, **here, finding_ids=[finding.id for finding in personal(detail)], folder=visit.settings.data
+            )
         with visit.writing() as session:
             hand.finish(reviewing.approve(session=session, **here, lease=lease, number=record.head))
 

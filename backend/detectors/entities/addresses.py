@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from backend.detectors.entities import gazetteer
 from backend.detectors.entities.spans import Entity, Span
 
 _GAP = re.compile(r"[\s,]{1,6}")
@@ -58,7 +59,8 @@ def _lines(text: str, span: Span) -> Iterator[Span]:
         position += len(line) + 1
         if start >= end:
             continue
-        if pair := _PLACE_AND_CODE.fullmatch(text, start, end):
+        pair = _PLACE_AND_CODE.fullmatch(text, start, end)
+        if pair and not any("S" in gazetteer.flags(word) for word in re.findall(r"[^\W\d_]+", pair[1].lower())):
             yield Span(*pair.span(1), Entity.GPE, span.score)
             yield Span(*pair.span(2), Entity.STREET_ADDRESS, span.score)
         else:

@@ -17,43 +17,13 @@ _LEAST = 0.5
 _EDGES = ' \t\r\n,;:!?"“”()[]<>|*-–—>'
 _LETTER = re.compile(r"[^\W\d_]")
 _NOBODY = frozenset(
-    [
-        "us",
-        "uk",
-        "eu",
-        "usa",
-        "uae",
-        "atm",
-        "pin",
-        "app",
-        "url",
-        "faq",
-        "pdf",
-        "sms",
-        "usb",
-        "tv",
-        "id",
-        "ok",
-        "okay",
-        "hi",
-        "hello",
-        "hey",
-        "thanks",
-        "please",
-        "regards",
-        "cheers",
-        "sir",
-        "madam",
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "bot",
-        "agent",
-        "user",
-        "customer",
-    ]
-)
+    {
+        "us", "uk", "eu", "usa", "uae", "atm", "pin", "app", "url", "faq", "pdf", "sms", "usb", "tv", "id", "ok", "okay",
+        "hi", "hello", "hey", "thanks", "please", "regards", "cheers", "sir", "madam", "mr", "mrs", "ms", "dr", "bot", "agent",
+        "user", "customer", "visa", "mastercard", "thankyou",
+    }
+)  # fmt: skip
+"""Words that the tagger now and then takes for a name when they stand alone."""
 
 
 def find_entities(
@@ -62,11 +32,14 @@ def find_entities(
     """All spans by position, without overlaps. `patterns`: the project's number formats; `allowed`: words (in lower case)
     that are nobody's name; `whole_addresses`: also where an address is a block of lines.
     """
-    found = without_overlaps(
+    found = [
         span
         for span in (*_by_rule(text, patterns), *_by_model(text))
         if span.score >= _LEAST and not _is_allowed(text, span, allowed)
-    )
+    ]
+    codes = {(span.start, span.end) for span in found if span.entity is Entity.ZIP_CODE}
+    found = [span for span in found if span.entity is not Entity.STREET_ADDRESS or (span.start, span.end) not in codes]
+    found = without_overlaps(found)
     found = addresses.joined(text, without_overlaps([*found, *_again(text, found)]))
     return found if whole_addresses else list(addresses.by_line(text, found))
 
