@@ -231,3 +231,25 @@ def test_a_model_of_the_t5_family_learns_through_the_same_loop(tmp_path: Path) -
     (*_, last) = metrics(tmp_path / "run", "validation")
     assert last["token_accuracy"] > 0.9
     assert any(sample["text"] == sample["reference"] for sample in last["samples"]), last["samples"]
+
+
+@pytest.mark.slow
+def test_bank_questions_are_sorted_by_intent(shared_data: Path, tmp_path: Path) -> None:
+    import csv
+
+    with (shared_data / "banking77" / "train.csv").open(encoding="utf-8") as file:
+        texts: dict[str, list[str]] = {}
+        for row in csv.DictReader(file):
+            texts.setdefault(row["category"], []).append(row["text"])
+    parts: dict[str, list[dict[str, object]]] = {"train": [], "validation": [], "test": []}
+    for label in sorted(texts)[:8]:
+        for number, text in enumerate(texts[label][:50]):
+            part = "test" if number % 5 == 0 else "validation" if number % 10 == 1 else "train"
+            parts[part].append({"id": f"{label}-{number}", "text": text, "label": label})
+    folder = write_snapshot(tmp_path / "data", **parts)
+    config = TrainConfig(
+        data=str(folder), objective="classification", epochs=6, learning_rate=2e-3, max_length=64, best_metric="accuracy"
+    )
+    result = loop.train(config, tmp_path / "run")
+    assert result["test"]["rows"] == 80
+    assert result["test"]["accuracy"] >= 0.7, result["test"]
