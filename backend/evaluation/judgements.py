@@ -130,9 +130,20 @@ def taken_apart(
             rows.append((key, task, item, -item, rater, 0, 0, one, other, score, RANKED, side, hour))
     frame = pd.DataFrame(rows, columns=list(COMPARISONS))
     for name in ("first", "second"):
-        ids = frame[f"{name}_response"].to_numpy(dtype=np.int64)
-        frame[name] = responses.versions_of(ids)
-    return frame.astype({"score": float})
+        frame[name] = responses.versions_of(frame[f"{name}_response"].to_numpy(dtype=np.int64))
+    return in_order(frame.astype({"score": float}))
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons with the version of the lower number as the first, so that two that met are one pair."""
+    turned = (frame["first"] > frame["second"]).to_numpy()
+    found = frame.copy()
+    for one, other in (("first", "second"), ("first_response", "second_response")):
+        found[one] = np.where(turned, frame[other], frame[one])
+        found[other] = np.where(turned, frame[one], frame[other])
+    found["score"] = np.where(turned, 1 - frame["score"], frame["score"])
+    found["left_first"] = np.where(turned & (frame["left_first"] >= 0), 1 - frame["left_first"], frame["left_first"])
+    return found
 
 
 def unit_scores(comparisons: pd.DataFrame, version: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import func
+from sqlalchemy import exists, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -221,8 +221,11 @@ def responses(
 ) -> tuple[list[Pair], int]:
     """One page of the questions that both versions answered, and how many there are."""
     base, tuned = aliased(Response), aliased(Response)
-    query = _pairs([base, tuned], base, tuned, project_id, evaluation_id, shown, slice_key, slice_value)
-    counting = _pairs([func.count()], base, tuned, project_id, evaluation_id, shown, slice_key, slice_value)
+    query = _pairs([base, tuned], base, tuned, project_id, evaluation_id, shown)
+    counting = _pairs([func.count()], base, tuned, project_id, evaluation_id, shown)
+    if slice_key and slice_value:
+        cut = _slice_is(session, base.slices, slice_key, slice_value)
+        query, counting = query.where(cut), counting.where(cut)
     rows = session.exec(query.order_by(base.record_id).offset(offset).limit(limit))
     found = [
         Pair(one.record_id or 0, one.prompt, one.reference, one.text, other.text, one.metrics, other.metrics, one.slices)
@@ -231,9 +234,14 @@ def responses(
     return found, session.exec(counting).one()
 
 
-def _pairs(
-    columns: list[Any], base: Any, tuned: Any, project_id: int, evaluation_id: int, shown: str, key: str, value: str
-) -> Any:
+def _slice_is(session: Session, slices: Any, key: str, value: str) -> Any:
+    """Metadata as rows of key and value: a key of any kind is a parameter, where a JSON path would have to quote it."""
+    unfold = func.json_each if session.get_bind().dialect.name == "sqlite" else func.jsonb_each_text
+    pair = unfold(slices).table_valued("key", "value").alias("pair")
+    return exists(select(pair.c.key).where(pair.c.key == key.replace("\x00", ""), pair.c.value == value.replace("\x00", "")))
+
+
+def _pairs(columns: list[Any], base: Any, tuned: Any, project_id: int, evaluation_id: int, shown: str) -> Any:
     evaluation = (Evaluation.id == base.evaluation_id) & (Evaluation.base_version_id == base.version_id)
     other = (tuned.evaluation_id == base.evaluation_id) & (tuned.record_id == base.record_id)
     query = (
@@ -250,8 +258,7 @@ def _pairs(
         "got_better": [old < 1, new >= 1],
         "different": [base.text != tuned.text],
     }
-    query = query.where(*narrowed.get(shown, []))
-    return query.where(base.slices[key].as_string() == value) if key and value else query
+    return query.where(*narrowed.get(shown, []))
 
 
 def slice_choices(session: Session, *, project_id: int, evaluation_id: int) -> dict[str, list[str]]:

@@ -132,13 +132,23 @@ def _parts(result: dict[str, Any]) -> tuple[float | None, float | None, float | 
 
 
 def reversals(within: dict[str, list[dict[str, Any]]], *, min_n: int) -> list[dict[str, Any]]:
-    """Slices whose difference to the rest turns round once another key is held fixed: found by looking at every key."""
+    """Slices whose difference to the rest turns round once another key is held fixed: found by looking at every key.
+
+    One of the two odds must be shown to differ from 1: between two that are not, chance alone turns round.
+    """
     return [
         {**row, "by": second}
         for second, rows in within.items()
         for row in rows
-        if row["alarm"] and row["n"] >= min_n and "reverses" in row["reason"]
+        if row["alarm"]
+        and row["n"] >= min_n
+        and "reverses" in row["reason"]
+        and any(map(_shown, (row["crude"], row["pooled"])))
     ][:MOST_ALARMS]
+
+
+def _shown(odds: dict[str, Any]) -> bool:
+    return "low" in odds and not odds["low"] <= 1 <= odds["high"]
 
 
 def within(measure: Measure, numbers: dict[str, np.ndarray], names: dict[str, list[str]], key: str, second: str) -> list[Any]:

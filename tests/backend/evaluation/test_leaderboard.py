@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from backend.evaluation import leaderboard, result_tables
-from backend.evaluation.judgements import BOTH_BAD, LEFT, RIGHT, pairs_of_ranking
+from backend.evaluation.judgements import BOTH_BAD, LEFT, RIGHT, pairs_of_ranking, taken_apart
 from backend.evaluation.leaderboard import comparison_figures
-from tests.backend.evaluation.judged import a_vote, judged
+from tests.backend.evaluation.judged import a_vote, judged, some_responses
 
 
 def test_the_win_rate_is_the_published_wilson_interval() -> None:
@@ -54,6 +55,18 @@ def test_versions_that_never_met_have_no_common_order_and_one_that_always_wins_n
 
 def test_a_ranking_is_every_ordered_pair_and_those_on_one_place_tie() -> None:
     assert sorted(pairs_of_ranking([[7], [8, 9]])) == [(7, 8, 1.0), (7, 9, 1.0), (8, 9, 0.5)]
+
+
+def test_pairs_of_a_ranking_are_the_same_pair_whichever_came_first() -> None:
+    responses = some_responses([{}, {}])
+    rankings = [(1, 1, 1, 7, [[2], [1]], [1, 2], 0), (2, 1, 2, 7, [[4], [5]], [5, 4], 0)]
+    frame = taken_apart(rankings, responses)
+    assert frame[["first", "second", "score", "left_first"]].to_numpy().tolist() == [[0, 1, 0.0, 1], [0, 1, 1.0, 0]]
+    found = comparison_figures(replace(judged([], slices=[{}, {}]), comparisons=frame, raw_comparisons=frame))
+    (head,) = found["heads"]
+    assert (head["wins"], head["losses"], found["rankings"]) == (1, 1, 2)
+    assert result_tables.matrix_table(found).loc["tuned", "base"] == 0.5
+    assert found["order"]["value"] == 0.0
 
 
 def test_position_and_length_bias_are_seen() -> None:
