@@ -12,8 +12,8 @@ import random
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
-from typing import TypeVar
+from itertools import combinations, islice
+from typing import NamedTuple, TypeVar
 
 from backend.errors import InvalidInput
 from backend.review.selections import Selection
@@ -27,8 +27,7 @@ RANKED = range(3, 6)
 T = TypeVar("T", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What one contestant said to a question. A reference answer may be no response yet; then `response_id` is None."""
 
     question: int
@@ -106,27 +105,25 @@ def draw_items(kind: TaskKind, pool: Pool, strata: Mapping[int, str], selection:
     contestants = selection.contestants
     needed = _needed(kind, contestants, selection.ranked)
     together = 1 if kind is TaskKind.RATE else needed
-    able = {
-        question: strata.get(question, "")
-        for question, answers in pool.items()
-        if len(_of(answers, contestants)) >= needed
-    }  # fmt: skip
-    drawn = draw_questions(able, selection)
-    answered = [_of(pool[question], contestants) for question in drawn]
+    able = {question: _of(answers, contestants) for question, answers in pool.items()}
+    able = {question: answers for question, answers in able.items() if len(answers) >= needed}
+    in_stratum = {question: strata.get(question, "") for question in able}
+    drawn = draw_questions(in_stratum, selection)
+    answered = [able[question] for question in drawn]
     dice = random.Random(selection.seed + 1)  # noqa: S311
     each = {TaskKind.RATE: None, TaskKind.COMPARE: selection.pairs_per_question}.get(kind, 1)
     sets = _balanced(answered, together, each, dice)
     dice.shuffle(sets)  # no order tells which version an answer is from, and a question's items stand apart
     if kind is TaskKind.RANK:
         sets = [tuple(dice.sample(one, together)) for one in sets]  # of equal texts, the lot says which one stays
-    items = [_distinct(one) for one in sets]
+    items = sets if together == 1 else [_distinct(one) for one in sets]
     shown = tuple(item for item in items if len(item) >= min(together, RANKED.start))
     return Draw(
         found=len(able),
         questions=len(drawn),
         items=shown,
         identical=len(items) - len(shown),
-        strata=in_strata(able, drawn) if selection.stratify else {},
+        strata=in_strata(in_stratum, drawn) if selection.stratify else {},
     )
 
 
@@ -144,8 +141,8 @@ def is_settled(answers: Mapping[str, Answer], contestants: Sequence[str]) -> boo
 def without(pool: Pool, asked: Collection[int], contestants: Sequence[str], settled: int) -> dict[int, Mapping[str, Answer]]:
     """The questions that were not `asked` yet, without `settled` of those that all answered alike: they were counted before."""
     left = {question: answers for question, answers in pool.items() if question not in asked}
-    alike = [question for question, answers in left.items() if is_settled(answers, contestants)]
-    for question in alike[:settled]:
+    alike = (question for question, answers in left.items() if is_settled(answers, contestants))
+    for question in list(islice(alike, settled)):
         del left[question]
     return left
 
@@ -184,6 +181,10 @@ def _balanced(
     taken: Counter[str] = Counter()
     chosen = []
     for answers in answered:
+        if len(answers) == together:
+            chosen.append(tuple(answers))
+            met.update(_pairs(answers))
+            continue
         groups = list(combinations(answers, together))
         if each is None or each >= len(groups):
             chosen += groups
@@ -199,13 +200,10 @@ def _balanced(
 
 
 def _pairs(group: Sequence[Answer]) -> list[tuple[str, str]]:
-    names = sorted(answer.contestant for answer in group)
-    return list(combinations(names, 2))
+    return list(combinations(sorted(answer.contestant for answer in group), 2))
 
 
 def _distinct(group: tuple[Answer, ...]) -> tuple[Answer, ...]:
     """Each text once."""
-    found: dict[str, Answer] = {}
-    for answer in group:
-        found.setdefault(answer.text.strip(), answer)
-    return tuple(found.values())
+    texts = {answer.text.strip(): answer for answer in reversed(group)}
+    return group if len(texts) == len(group) else tuple(answer for answer in group if answer in texts.values())

@@ -7,10 +7,10 @@ A contestant is whoever gave an answer: a model version ("version:3"), a model t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, cast, func, literal
+from sqlalchemy import String, case, cast, func, literal
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
@@ -62,10 +62,12 @@ def contestants(session: Session, *, actor: Actor, project_id: int, evaluation_i
         key = key_of(version_id, name)
         counts[key] = counts.get(key, 0) + count
     counts.pop(REFERENCE, None)
-    names = names_of(session, project_id)
+    numbers, names = _numbers(session, project_id), names_of(session, project_id)
     current = session.get_one(Project, project_id).current_version_id
-    found = [Contestant(key, name_of(names, key), count, key == f"{_VERSION}{current}") for key, count in counts.items()]
-    found.sort(key=lambda one: (one.key not in names, -int(one.key.removeprefix(_VERSION)) if one.key in names else one.name))
+    found = [
+        Contestant(key, name_of(names, key), count, key == f"{_VERSION}{current}")
+        for key, count in sorted(counts.items(), key=lambda one: (-numbers.get(one[0], -1), one[0]))
+    ]
     referenced = select(func.count(func.distinct(Response.record_id))).where(*conditions, col(Response.reference) != "")
     return [*found, Contestant(REFERENCE, REFERENCE_NAME, session.exec(referenced).one())] if found else []
 
@@ -88,6 +90,11 @@ def names_of(session: Session, project_id: int) -> dict[str, str]:
     query = select(ModelVersion.id, ModelVersion.number, ModelVersion.name).where(ModelVersion.project_id == project_id)
     versions = {f"{_VERSION}{key}": f"{number} · {name}" for key, number, name in session.exec(query)}
     return {**versions, REFERENCE: REFERENCE_NAME}
+
+
+def _numbers(session: Session, project_id: int) -> dict[str, int]:
+    query = select(ModelVersion.id, ModelVersion.number).where(ModelVersion.project_id == project_id)
+    return {f"{_VERSION}{key}": number for key, number in session.exec(query)}
 
 
 def name_of(names: Mapping[str, str], contestant: str) -> str:
@@ -130,9 +137,10 @@ def answers(session: Session, project_id: int, selection: Selection) -> dict[int
         if reference.strip():
             group[REFERENCE] = Answer(answer.question, REFERENCE, None, reference)
     found = {question: _fullest(by_prompt) for question, by_prompt in groups.items()}
-    for question, group in found.items():
-        if known := stored.get((question, group[REFERENCE].text)) if REFERENCE in group else None:
-            group[REFERENCE] = replace(group[REFERENCE], response_id=known)
+    for (question, text), response_id in stored.items():
+        group = found[question]
+        if REFERENCE in group and group[REFERENCE].text == text:
+            group[REFERENCE] = group[REFERENCE]._replace(response_id=response_id)
     return found
 
 
@@ -140,7 +148,8 @@ def _rows(session: Session, project_id: int, selection: Selection) -> Iterator[t
     """(prompt, answer, reference), the oldest first. The prompt is empty where it makes no difference."""
     chosen, with_reference = selection.contestants, REFERENCE in selection.contestants
     is_reference = col(Response.version_id).is_(None) & (_model() == REFERENCE)
-    columns: list[Any] = [Response.id, Response.record_id, Response.version_id, _model(), Response.text]
+    model = case((col(Response.version_id).is_(None), _model()))
+    columns: list[Any] = [Response.id, Response.record_id, Response.version_id, model, Response.text]
     columns.append(Response.reference if with_reference else literal(""))
     columns.append(cast(col(Response.prompt), String) if len(chosen) > 1 else literal(""))
     query = select(*columns).where(Response.project_id == project_id, col(Response.record_id).is_not(None))
@@ -156,11 +165,15 @@ def _rows(session: Session, project_id: int, selection: Selection) -> Iterator[t
     if selection.records != RecordFilter():
         fitting = select(col(Record.id)).where(*where(session, project_id, selection.records))
         query = query.where(col(Response.record_id).in_(fitting))
-    for response_id, record_id, version_id, model, text, reference, prompt in session.exec(query.order_by(col(Response.id))):
-        yield prompt, Answer(record_id, key_of(version_id, model), response_id, text), reference
+    keys: dict[tuple[int | None, str | None], str] = {}
+    for response_id, record_id, version_id, name, text, reference, prompt in session.exec(query.order_by(col(Response.id))):
+        who = keys.get((version_id, name)) or keys.setdefault((version_id, name), key_of(version_id, name))
+        yield prompt, Answer(record_id, who, response_id, text), reference
 
 
 def _fullest(by_prompt: Mapping[str, dict[str, Answer]]) -> dict[str, Answer]:
+    if len(by_prompt) == 1:
+        return next(iter(by_prompt.values()))
     return max(
         by_prompt.values(), key=lambda group: (len(group), max((one.response_id or 0 for one in group.values()), default=0))
     )
