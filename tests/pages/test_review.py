@@ -11,14 +11,15 @@ from streamlit.testing.v1 import AppTest
 
 from backend.access.sessions import COOKIE, open_session
 from backend.conversations import Message
-from backend.review import queueing
+from backend.review import queueing, tasking
 from backend.review.bulk_deciding import bulk_decide
 from backend.review.filters import RecordFilter
+from backend.review.selections import Selection
 from backend.runtime import Runtime
 from backend.store.findings import refresh_findings
 from backend.store.records import Approval, Project, Record, RecordComment, RecordRevision
 from backend.store.work import Skip
-from backend.vocabulary import RecordStatus, Role
+from backend.vocabulary import RecordStatus, Role, TaskKind, TaskStatus
 from pages.components import reviewdesk
 from tests.factories import a_person, a_project, a_record
 
@@ -291,3 +292,46 @@ def test_a_rater_is_told_that_the_page_is_not_for_them(house: Runtime) -> None:
 def test_an_empty_queue_says_what_to_do(house: Runtime) -> None:
     _, token = a_shop(house)
     assert "Nothing is left" in open_page(token).success[0].value
+
+
+def test_a_task_of_chosen_records_is_a_queue_to_choose_with_its_guidelines(house: Runtime) -> None:
+    project, token = a_shop(house, "first", "second", "third")
+    with house.database.writing() as session:
+        lead = a_person(session, "lead@example.org", project=project, role=Role.LEAD)
+        task = tasking.create_task(
+            session=session,
+            actor=lead,
+            project_id=project.id or 0,
+            kind=TaskKind.LABEL,
+            name=HOSTILE,
+            selection=Selection(records=RecordFilter(slice_key="channel", slice_value="second")),
+            guidelines=f"Mind the *tone*. {HOSTILE}",
+        )
+    at = open_page(token)
+    assert "About first" in words_of(at)
+    at.selectbox(key=f"review-queue-{project.id}").set_value(task.id).run()
+    assert not at.exception
+    assert "About second" in words_of(at)
+    assert "![x]" not in shown(at), "No picture is fetched for the guidelines."
+    press(at, "Approve")
+    assert statuses(house) == ["pending", "approved", "pending"]
+    assert "Nothing is left for you in this task" in shown(at)
+    at.selectbox(key=f"review-queue-{project.id}").set_value(0).run()
+    assert "About first" in words_of(at)
+
+
+def test_a_task_that_is_closed_meanwhile_gives_way_to_the_standing_queue(house: Runtime) -> None:
+    project, token = a_shop(house, "first")
+    with house.database.writing() as session:
+        lead = a_person(session, "lead@example.org", project=project, role=Role.LEAD)
+        here: dict[str, Any] = {"session": session, "actor": lead, "project_id": project.id or 0}
+        task = tasking.create_task(**here, kind=TaskKind.LABEL)
+    at = open_page(token)
+    at.selectbox(key=f"review-queue-{project.id}").set_value(task.id).run()
+    with house.database.writing() as session:
+        tasking.change_status(**{**here, "session": session}, task_id=task.id or 0, status=TaskStatus.CLOSED)
+    at.run()
+    assert not at.exception
+    assert len(at.selectbox) == 0
+    press(at, "Approve")
+    assert statuses(house) == ["approved"]
