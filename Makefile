@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 ROWS ?= 1000000
 
-.PHONY: help run test check format bench bench-trainer bench-pages bench-dashboards bench-start stress browser clean
+.PHONY: scorecards help run test check format bench bench-rating bench-trainer bench-pages bench-dashboards bench-start stress browser clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,11 +41,17 @@ bench-pages: $(VENV)/.installed-dev  ## p95 of a page's rerun with 20 simulated 
 bench-dashboards: $(VENV)/.installed-dev  ## p95 of the leads' pages' queries (ROWS=1000000 ON=--postgres)
 	$(BIN)/python -m tests.bench.bench_dashboards --rows $(ROWS) $(ON)
 
+bench-rating: $(VENV)/.installed-dev  ## the rating desk: key to next item, bursts, offline answers, 50 raters
+	$(BIN)/python -m tests.bench.bench_rating
+
 bench-trainer: $(VENV)/.installed-dev  ## trainer tokens/s against HF Trainer, in one run
 	$(BIN)/python -m tests.bench.bench_trainer
 
 stress: $(VENV)/.installed-dev  ## 32 raters, killed at random and some late, on 2,000 items, on both databases; prints JSON
 	$(BIN)/python -m tests.bench.stress
+
+scorecards: $(VENV)/.installed-dev  ## how good the detectors are on named data (needs ../shared/data)
+	$(BIN)/python -m tests.bench.scorecards
 
 browser: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.browser.chromium

@@ -9,7 +9,7 @@ from backend.access.queries import profile_of
 from backend.review.desk_queries import DeskCount, DeskTask, desk_count, desk_tasks, open_label_tasks, own_gold
 from backend.vocabulary import Action, TaskKind
 from pages.components import desk
-from pages.components.fast_desk import show_fast_desk
+from pages.components.fast_desk import load_fast_desk, show_fast_desk
 from pages.components.lessons import show_lesson
 from pages.components.links import link_to
 from pages.components.notices import attempt, guarded, plain
@@ -119,6 +119,7 @@ def fast_desk() -> None:
 
 
 if fast:
+    load_fast_desk()
     fast_desk()
 st.toggle(
     "Fast desk",

@@ -23,7 +23,7 @@ from backend.review import drafts, leases, mixing, qualifying, watching
 from backend.review.answers import has_passages, marked, ranking_by_id, rubric_of
 from backend.review.blinding import winner
 from backend.review.rulings import load_record
-from backend.review.work_items import WorkItem, shown_ids, shown_texts, work_item
+from backend.review.work_items import WorkItem, shown_ids, shown_texts, work_item, work_items
 from backend.store.models import Response
 from backend.store.records import RecordComment
 from backend.store.work import Annotation, Item, RubricVersion, Skip, Slot, Task
@@ -57,7 +57,7 @@ def next_items(
         besides=besides,
         purpose=only,
     )
-    items = tuple(work_item(session, task, lease) for lease in found)
+    items = work_items(session, task, found)
     session.commit()
     return items
 

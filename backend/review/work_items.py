@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from backend.conversations import Message, messages_from_json
 from backend.review import drafts
@@ -58,6 +58,16 @@ def shown_ids(item: Item, slot: Slot) -> tuple[int, ...]:
 def shown_texts(session: Session, shown: Sequence[int]) -> tuple[str, ...]:
     """The texts that belong to `shown_ids`."""
     return tuple(session.get_one(Response, response_id).text for response_id in shown)
+
+
+def work_items(session: Session, task: Task, leases: Sequence[Lease]) -> tuple[WorkItem, ...]:
+    """What the holder of these leases sees, in their order; their texts are read all at once."""
+    pairs = [(session.get_one(Item, lease.item_id), session.get_one(Slot, lease.slot_id)) for lease in leases]
+    wanted = {response_id for item, slot in pairs for response_id in shown_ids(item, slot)}
+    read = session.exec(select(Response).where(col(Response.id).in_(wanted))).all()  # held until all are looked up below
+    found = tuple(work_item(session, task, lease) for lease in leases)
+    del read
+    return found
 
 
 def work_item(session: Session, task: Task, lease: Lease, before: Annotation | None = None) -> WorkItem:

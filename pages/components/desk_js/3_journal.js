@@ -1,13 +1,13 @@
 // What the server has not acknowledged yet, and drafts. Kept in the browser's storage: it survives a lost connection, a
-// reload of the page and a restart of the server. Each tab has a place of its own; what other tabs left is taken over,
-// which is safe, because an entry is stored once however often it is sent.
+// reload of the page and a restart of the server. Each tab and task has a place of its own; what is left elsewhere (a tab
+// that closed, another task) is taken over, which is safe, because an entry is stored once however often it is sent.
 const OLDEST_DRAFT = 14 * 24 * 3600 * 1000;
 const UNNUMBERED = ["undo", "flag", "draft"];
 
 class Journal {
-  constructor(prefix) {
-    this.prefix = prefix + "/";
-    this.key = this.prefix + tabName();
+  constructor(prefix, name) {
+    this.prefix = prefix;
+    this.key = prefix + name;
     this.log = [];
     this.drafts = {};
     for (const key of this.kept()) this.take(key);
@@ -22,7 +22,8 @@ class Journal {
     try {
       const { log, drafts } = JSON.parse(localStorage.getItem(key) || "{}");
       const known = new Set(this.log.map((entry) => entry.id));
-      this.log.push(...(Array.isArray(log) ? log : []).filter((entry) => !known.has(entry.id)));
+      const ours = (entry) => !known.has(entry.id) && (key === this.key || entry.kind !== "undo");
+      this.log.push(...(Array.isArray(log) ? log : []).filter(ours));
       for (const [slot, draft] of Object.entries(drafts || {})) {
         const fresh = draft && draft.at > Date.now() - OLDEST_DRAFT;
         if (fresh && !(this.drafts[slot] && this.drafts[slot].at > draft.at)) this.drafts[slot] = draft;

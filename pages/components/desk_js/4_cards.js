@@ -106,7 +106,11 @@ class Marking {
     this.view = view;
     this.pending = null;
     this.caret = null;
-    view.cards.cards.forEach((card, place) => card.addEventListener("pointerup", () => setTimeout(() => this.picked(place), 0)));
+    view.cards.cards.forEach((card, place) => {
+      let soon;
+      card.addEventListener("pointerdown", () => clearTimeout(soon)); // of a double click only the second press counts
+      card.addEventListener("pointerup", () => { clearTimeout(soon); soon = setTimeout(() => this.picked(place), 0); });
+    });
   }
 
   picked(place) {

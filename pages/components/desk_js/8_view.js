@@ -128,7 +128,8 @@ class View {
     this.at = first >= 0 ? first : row;
     this.refresh();
     const asked = this.fields[this.at];
-    if (asked && asked !== this.fields[row]) asked.node.scrollIntoView({ block: "nearest" });
+    // To mark passages one looks at the response, not at the question.
+    if (asked && asked !== this.fields[row] && asked.question.type !== "spans") asked.node.scrollIntoView({ block: "nearest" });
   }
 
   enter() {

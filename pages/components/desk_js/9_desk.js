@@ -3,14 +3,24 @@ const RETRY = 4000;
 const DRAFT_AFTER = 2500;
 const desks = new WeakMap();
 
-export default function (component) {
+function run(component) {
   let desk = desks.get(component.parentElement);
   if (!desk || desk.storage !== storageKey(component.data)) {
     if (desk) desk.leave();
+    for (const old of component.parentElement.querySelectorAll(".desk")) old.remove(); // drawn by an older version of this code
     desk = new Desk(component);
     desks.set(component.parentElement, desk);
   }
   desk.update(component);
+}
+
+// This code comes once with the page; what the server sends after each answer only calls it (see fast_desk.py).
+export default function ({ data }) {
+  if (!window.touchstoneDesk || window.touchstoneDesk.version !== data.version) {
+    window.touchstoneDesk = { run, version: data.version };
+    Desk.style = data.style;
+  }
+  window.dispatchEvent(new Event("touchstone-desk"));
 }
 
 function storageKey(data) { return "touchstone-desk-" + data.who + "-" + data.task; }
@@ -21,10 +31,11 @@ class Desk {
   constructor({ data, parentElement }) {
     this.storage = storageKey(data);
     this.place = parentElement;
-    this.journal = new Journal(this.storage);
+    this.journal = new Journal("touchstone-desk-" + data.who + "-", data.task + "/" + tabName());
     this.formatted = remembered("formatted", false);
     this.root = make("section", "desk");
     this.root.setAttribute("aria-label", "Rating desk");
+    this.root.dataset.task = data.task;
     this.root.tabIndex = -1;
     this.top = make("div", "top");
     this.numbers = make("div", "numbers");
@@ -37,6 +48,7 @@ class Desk {
     this.quiet = make("div", "unseen");
     this.quiet.setAttribute("aria-live", "polite");
     this.root.append(this.top, this.help, this.said, this.body, this.quiet);
+    this.root.prepend(make("style", "", Desk.style));
     this.place.append(this.root);
     this.root.focus({ preventScroll: true }); // else Enter still belongs to the button that chose the task
     this.onkey = (event) => this.key(event);
