@@ -178,8 +178,7 @@ def change_options(
     task = load_task(session, project_id, task_id)
     _refuse_closed(task)
     before = TaskOptions.from_json(task.options)
-    kept = {"drawn": before.drawn, "identical": before.identical, "source": before.source, "excluded": before.excluded}
-    wanted = replace(options, **kept)
+    wanted = replace(options, drawn=before.drawn, identical=before.identical, source=before.source, excluded=before.excluded)
     task.lease_seconds = lease_seconds or task.lease_seconds
     _check_work(session, task, wanted)
     task.options = wanted.to_json()
