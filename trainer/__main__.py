@@ -168,7 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--steps", type=int, default=1400, help="training steps (default: %(default)s, as shipped)")
     sub = add("shop", _shop, "Write the sample project's files.")
     sub.add_argument("--out", required=True, help="the folder to write the files to")
-    sub = add("plan", _plan, "Say what a run would do, without training: rows, tokens, steps, one rendered conversation.")
+    sub = add(
+        "plan", _plan, "Say what a run would do, without keeping anything: rows, tokens, steps, time, memory, one conversation."
+    )
     sub.add_argument("--config", required=True, help="a TrainConfig as JSON")
     sub = add("run", _run, "Train. SIGTERM or a file STOP in the run folder stops it with a checkpoint.")
     sub.add_argument("--config", required=True, help="a TrainConfig as JSON")

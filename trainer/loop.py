@@ -180,12 +180,12 @@ class Trainer:
             for window in _windows(order, self.config.accumulation, start=at):
                 if self._stop:
                     self._stop_here()
-                self._one_step([self.learner.lot([self.plan.train[i] for i in rows]) for rows in window])
+                self.one_step([self.learner.lot([self.plan.train[i] for i in rows]) for rows in window])
                 self._after_step()
                 if self.position.ended_early:
                     break
 
-    def _one_step(self, window: list[Lot]) -> None:
+    def one_step(self, window: list[Lot]) -> None:
         """Forward and backward over the accumulation window, then one optimizer step."""
         started = time.monotonic()
         rate = learning_rate(self.config, self.position.step, self.plan.total_steps)

@@ -1,16 +1,26 @@
-"""What a run would do, told before it starts: rows, tokens, steps, and one conversation with its trained tokens marked."""
+"""What a run would do, told before it starts: rows, tokens, steps, one conversation with its trained tokens marked, and how
+long it takes and how much memory it needs on this device, from two steps over the largest batch that are then forgotten.
+
+Not promised: the time on a machine whose other work comes and goes.
+"""
 
 from __future__ import annotations
 
+import tempfile
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from trainer.contract import TrainConfig
 from trainer.data import ChatFormat, Example
+from trainer.folder import RunFolder, StopRequest
 from trainer.learner import Learner
 from trainer.lessons import Lesson, Pair, Text, TextPair, Thumb, Translation
-from trainer.loop import prepare
-from trainer.plan import Plan
+from trainer.loop import Trainer, peak_memory, prepare
+from trainer.plan import Plan, batches
+
+_TRIALS = 2
 
 
 def describe(config: TrainConfig) -> dict[str, Any]:
@@ -18,6 +28,7 @@ def describe(config: TrainConfig) -> dict[str, Any]:
     learner, plan = prepare(config)
     trained = sum(trained_tokens(lesson) for lesson in plan.train)
     tokens = sum(lesson.token_count for lesson in plan.train)
+    told = _shown(learner, plan)
     return {
         "objective": config.objective,
         "rows": len(plan.train),
@@ -32,8 +43,33 @@ def describe(config: TrainConfig) -> dict[str, Any]:
         "steps_per_epoch": plan.steps_per_epoch,
         "steps": plan.total_steps,
         "device": str(learner.loaded.device),
-        **_shown(learner, plan),
+        **_estimate(config, learner, plan, tokens),
+        **told,
     }
+
+
+def _estimate(config: TrainConfig, learner: Learner, plan: Plan, tokens: int) -> dict[str, Any]:
+    """Seconds for the whole run without validations, and the most memory, from the largest batch."""
+    longest = max(batches(config, plan, 1), key=lambda places: sum(plan.train[place].token_count for place in places))
+    rows = [plan.train[place] for place in longest]
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(config, learner, plan, RunFolder(Path(folder)), StopRequest(Path(folder)))
+        learner.model.train()
+        seconds = min(_timed(trainer, rows) for _ in range(_TRIALS))
+    read = sum(row.token_count for row in rows) * config.accumulation
+    # What is compared with the starting model is read once more before the first step.
+    passes = config.epochs + (1 / 3 if learner.compares else 0)
+    return {
+        "estimated_seconds": round(seconds / read * tokens * passes, 1),
+        "estimated_peak_memory_bytes": peak_memory(learner.loaded.device),
+        "largest_batch_tokens": read // config.accumulation,
+    }
+
+
+def _timed(trainer: Trainer, rows: Sequence[Lesson]) -> float:
+    started = time.monotonic()
+    trainer.one_step([trainer.learner.lot(rows) for _ in range(trainer.config.accumulation)])
+    return time.monotonic() - started
 
 
 def trained_tokens(lesson: Lesson) -> int:

@@ -19,7 +19,7 @@ from trainer import contract, loop
 from trainer.__main__ import main
 from trainer.contract import OBJECTIVES, Decoding, Exit, TrainConfig
 from trainer.generate import generate
-from trainer.model import load_adapter, load_base, load_judge
+from trainer.model import BadModel, load_adapter, load_base, load_judge
 from trainer.rows import BadData
 
 CPU = torch.device("cpu")
@@ -253,3 +253,17 @@ def test_bank_questions_are_sorted_by_intent(shared_data: Path, tmp_path: Path) 
     result = loop.train(config, tmp_path / "run")
     assert result["test"]["rows"] == 80
     assert result["test"]["accuracy"] >= 0.7, result["test"]
+
+
+def test_four_bits_need_their_package(snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.model.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BadModel, match="needs the package bitsandbytes"):
+        loop.train(quick(snapshot, adapter="qlora"), tmp_path / "run")
+
+
+def test_lora_learns_on_a_base_in_four_bits(snapshot: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    loop.train(quick(snapshot, adapter="qlora", epochs=3), tmp_path / "run")
+    losses = [row["loss"] for row in metrics(tmp_path / "run", "validation")]
+    assert losses[-1] < losses[0]
+    assert not (tmp_path / "run" / contract.ADAPTER / contract.BASE).exists()

@@ -94,5 +94,9 @@ def test_plan_says_what_a_run_would_do(snapshot: Path, tmp_path: Path, capsys: p
     assert main(["plan", "--config", str(tmp_path / "config.json")]) == Exit.OK
     plan = json.loads(capsys.readouterr().out)
     assert (plan["rows"], plan["validation_rows"], plan["steps"], plan["stop_token"]) == (20, 4, 10, "<|end|>")
+    assert plan["estimated_seconds"] > 0
+    assert plan["estimated_peak_memory_bytes"] > 1e8
+    assert (plan["stop_token_trained"], plan["rows_shortened"]) == (True, 0)
+    assert 0 < plan["trained_share"] < 1
     assert plan["example"][-1]["trained"]
     assert plan["example"][-1]["text"].endswith("<|end|>")
