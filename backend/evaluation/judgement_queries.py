@@ -138,7 +138,9 @@ def _responses(session: Session, project_id: int, versions: list[str], places: d
 
 
 def _model_name(text: str) -> str:
-    return str(json.loads(text).get("model") or "Unknown version")
+    """What leads call a model without a version; "reference" marks the reference answers that a task judged."""
+    name = str(json.loads(text).get("model") or "Unknown version")
+    return "Reference answer" if name == "reference" else name
 
 
 def _bands(lengths: np.ndarray, bands: tuple[tuple[int | None, str], ...]) -> tuple[np.ndarray, list[str]]:
