@@ -7,16 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from backend.errors import ServiceUnavailable
 from backend.evaluation import evaluating, figuring
 from backend.jobs.launcher import LocalLauncher
 from backend.jobs.outcomes import Collector
 from backend.jobs.worker import Worker
+from backend.review import ordering
 from backend.runtime import Runtime
 from backend.store.models import Job
 from backend.training import launching
@@ -26,9 +28,13 @@ log = structlog.get_logger("worker")
 COLLECTORS: dict[JobKind, Collector] = {JobKind.TRAIN: launching.collect, JobKind.EVALUATE: evaluating.collect}
 """Who takes in what a job of each kind left."""
 
+CHORES: dict[str, Callable[[Session], list[Any]]] = {"figures": figuring.due, "reorder": ordering.due}
+"""Commands that a worker runs between its jobs, and what they would have to do."""
+
 
 class Chores:
-    """What a worker has done between its jobs: figures of projects with many judgements, in a child process of low rank.
+    """What a worker has done between its jobs, in a child process of low rank: figures of projects with many judgements,
+    and the order of queues that have learned from their answers.
 
     One child at a time; it takes the project's figures for itself in the database, so that of several workers one works.
     It ends with the worker: what it had not kept by then is worked out by the next.
@@ -37,26 +43,33 @@ class Chores:
     def __init__(self, house: Runtime, *, every: float = 10.0) -> None:
         self._house, self._every, self._looked = house, every, 0.0
         self._child: subprocess.Popen[bytes] | None = None
+        self._turns = list(CHORES)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no child is at work."""
+        return self._child is None or self._child.poll() is not None
 
     def look(self) -> None:
         """Start the child if it is time and there is something to do. An error is logged, and jobs go on."""
-        if self._child is not None and self._child.poll() is None:
+        if not self.idle:
             return
         if time.monotonic() - self._looked < self._every:
             return
         self._looked = time.monotonic()
         try:
             with self._house.database.reading() as session:
-                due = figuring.due(session)
-            if due:
-                self._child = subprocess.Popen(
-                    [sys.executable, "-m", "backend", "figures"],
+                waiting = {name: due for name in self._turns if (due := CHORES[name](session))}
+            for name, due in list(waiting.items())[:1]:
+                self._turns.append(self._turns.pop(self._turns.index(name)))  # the other one first, the next time
+                self._child = subprocess.Popen(  # noqa: S603 - one of CHORES
+                    [sys.executable, "-m", "backend", name],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                 )
-                log.info("figures_started", projects=due, pid=self._child.pid)
+                log.info("chore_started", chore=name, due=due, pid=self._child.pid)
         except (ServiceUnavailable, OSError) as error:
-            log.warning("figures_not_started", reason=str(error))
+            log.warning("chore_not_started", reason=str(error))
 
     def end(self) -> None:
         """Stop the child."""
