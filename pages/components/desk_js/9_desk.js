@@ -51,6 +51,7 @@ class Desk {
     this.root.prepend(make("style", "", Desk.style));
     this.place.append(this.root);
     this.root.focus({ preventScroll: true }); // else Enter still belongs to the button that chose the task
+    Desk.newest = this;
     this.onkey = (event) => this.key(event);
     window.addEventListener("keydown", this.onkey, true);
   }
@@ -233,6 +234,7 @@ class Desk {
   key(event) {
     if (!this.root.isConnected) { this.leave(); return; }
     if (!this.data || event.isComposing) return;
+    if (Desk.newest !== this && Desk.newest.root.isConnected) return; // another task was chosen; this one is about to go
     const at = event.composedPath()[0];
     const typing = at.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName || "");
     const name = event.key.toLowerCase();
