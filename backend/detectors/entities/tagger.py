@@ -89,6 +89,8 @@ class Tagger:
         found: list[Span] = []
         for start, end in _windows(unsure, len(words)):
             scores = self._scores(padded[start : end + 4])
+            if (scores.argmax(axis=1) == self._nothing).all():  # no word by itself is likelier something
+                continue
             found += self._read(tokens, scores, start, self._best_path(scores))
         return found
 
