@@ -22,6 +22,7 @@ COMMANDS = (
     "backend.access.commands",
     "backend.intake.commands",
     "backend.curation.commands",
+    "backend.review.commands",
     "backend.datasets.commands",
     "backend.training.commands",
     "backend.evaluation.commands",

@@ -34,7 +34,7 @@ class TaskOptions:
     """How much of the calibration round must be right before real items are given; None: there is no round."""
     order: ItemOrder = ItemOrder.GIVEN
     dispute_at: float = 0.5
-    """Raters disagree when their answers to an item are at least this far apart (1: opposite ends), on the mean of their pairs."""
+    """Raters disagree when their answers, on the mean over pairs of them, are at least this far apart (1: opposite ends)."""
     drawn: int | None = None
     """From how many questions the items were drawn."""
     identical: int = 0

@@ -16,7 +16,7 @@ from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.errors import Conflict, InvalidInput, NotFound, NotReady
-from backend.review import planning
+from backend.review import ordering, planning
 from backend.review.planning import Plan
 from backend.review.queueing import QUEUE
 from backend.review.selections import Selection
@@ -85,6 +85,7 @@ def create_task(
     session.flush()
     _keep_version(session, actor, task, "")
     count = add_items(session, task=task, subjects=planning.subjects(session, project_id, kind, plan))
+    ordering.arrange(session, task=task)
     _note(session, actor, task, "create", kind=str(kind), items=count, overlap=overlap, identical=plan.draw.identical)
     session.commit()
     return task

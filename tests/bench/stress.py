@@ -42,7 +42,7 @@ from backend.vocabulary import FINISHED_ITEMS, Role, TaskKind
 from tests import postgres
 from tests.factories import a_person, a_project
 
-LATE, WALK_AWAY, AHEAD = 0.5, 0.05, 3
+LATE, WALK_AWAY, AHEAD = 0.5, 0.05, 2
 """Chance that what was walked away from is answered late; chance to walk away; items taken at a time."""
 RUBRIC = Rubric((Question("good", "Is it good?", ("no", "so so", "yes")),))
 _fork = multiprocessing.get_context("fork")
@@ -56,8 +56,8 @@ class Load:
     items: int = 2000
     overlap: int = 3
     overlap_max: int | None = None
-    lease_seconds: int = 2
-    kill_every: float = 0.25
+    lease_seconds: int = 5
+    kill_every: float = 0.5
     most_kills: int = 1_000_000
     longest: float = 900.0
 
@@ -96,7 +96,8 @@ def client(url: str, task_id: int, account_id: int, log: Path, seed: int, lease_
     with database.reading() as session:
         actor = actor_of(session, session.get_one(Account, account_id))
     forgotten: list[tuple[float, WorkItem]] = []
-    while True:
+    parent = os.getppid()
+    while os.getppid() == parent:  # nobody is left behind when the run itself is ended
         items = _take(database, actor, task_id)
         if not items and not forgotten:
             time.sleep(0.1)
