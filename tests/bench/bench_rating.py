@@ -43,11 +43,10 @@ CLOCK = """() => {
     [...document.querySelectorAll('*')].map((node) => node.shadowRoot).filter(Boolean)
       .map((root) => root.querySelector('.desk .body')).find(Boolean);
   window.drawn = []; window.painted = [];
-  let pressed = 0;
-  window.addEventListener('keydown', () => { pressed = performance.now(); }, true);
   new MutationObserver(() => {
-    if (!pressed) return;
-    const from = pressed; pressed = 0;
+    if (!window.pressed) return;
+    const from = window.pressed;
+    window.pressed = 0;
     window.drawn.push(performance.now() - from);
     requestAnimationFrame(() => {
       const after = new MessageChannel();
@@ -56,7 +55,9 @@ CLOCK = """() => {
     });
   }).observe(body, { childList: true });
 }"""
-"""The listener is set before the press is handled; the observer runs when the desk has put the next item into the page."""
+"""The observer runs when the desk has put the next item into the page."""
+PRESSED = "window.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);"
+"""Set before the page's own code, so that it hears a key first."""
 
 
 @contextmanager
@@ -97,6 +98,7 @@ def in_a_browser() -> dict[str, Any]:
         browser = playwright.chromium.launch(executable_path=find() or None, args=FLAGS)
         context = browser.new_context(viewport={"width": 1360, "height": 900})
         context.add_cookies([{"name": COOKIE, "value": tokens[0], "url": running.url}])
+        context.add_init_script(PRESSED)
         page = context.new_page()
         page.goto(f"{running.url}/rate")
         button = page.get_by_role("button", name="Left is better")

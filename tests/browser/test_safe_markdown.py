@@ -13,30 +13,9 @@ pytestmark = pytest.mark.browser
 
 CODE = Path(__file__).resolve().parents[2] / "pages" / "components" / "desk_js"
 HARMLESS = {
-    *[
-        "P",
-        "BR",
-        "STRONG",
-        "EM",
-        "S",
-        "CODE",
-        "PRE",
-        "UL",
-        "OL",
-        "LI",
-        "BLOCKQUOTE",
-        "H4",
-        "HR",
-        "TABLE",
-        "TR",
-        "TH",
-        "TD",
-        "DIV",
-        "MARK",
-        "SMALL",
-        "TBODY",
-    ]
-}
+    "P", "BR", "STRONG", "EM", "S", "CODE", "PRE", "UL", "OL", "LI", "BLOCKQUOTE", "H4", "HR", "TABLE", "TR", "TH", "TD", "DIV",
+    "MARK", "SMALL", "TBODY",
+}  # fmt: skip
 WRITE = """([source, marks]) => {
   const box = document.createElement("div");
   document.body.append(box);
