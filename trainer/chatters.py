@@ -139,7 +139,7 @@ class Orpo(Preference):
 class Kto(Chatting):
     """Kahneman-Tversky optimisation. Straying is measured over the whole window, so accumulating changes nothing."""
 
-    compares = True
+    compares = looks_ahead = True
 
     def __init__(self, config: TrainConfig, loaded: Loaded) -> None:
         super().__init__(config, loaded)

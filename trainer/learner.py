@@ -83,6 +83,8 @@ class Learner(abc.ABC):
 
     compares = False
     """Whether it needs to know what the starting model thought of the answers."""
+    looks_ahead = False
+    """Whether it needs a look at a whole window before its losses."""
 
     def __init__(self, config: TrainConfig, loaded: Loaded | LoadedReader) -> None:
         self.config, self.loaded, self.model = config, loaded, loaded.model
@@ -113,8 +115,9 @@ class Learner(abc.ABC):
         """What the model says to the rows' prompts, for people to look at; nothing where it says nothing."""
         return []
 
-    def look_ahead(self, window: Sequence[Lot]) -> None:  # noqa: B027  most have nothing to look for
-        """Called without gradients before the losses of a whole window are asked for."""
+    def look_ahead(self, window: Sequence[Lot]) -> None:
+        """Called without gradients before the losses of a window are asked for, where it `looks_ahead`."""
+        raise NotImplementedError
 
     def doubt(self) -> float:
         """Label smoothing, while training."""

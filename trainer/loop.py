@@ -220,8 +220,9 @@ class Trainer:
 
     @torch.no_grad()
     def _look_ahead(self, lots: Sequence[Lot]) -> None:
-        with self._autocast:
-            self.learner.look_ahead(lots)
+        if self.learner.looks_ahead:
+            with self._autocast:
+                self.learner.look_ahead([lot.to(self.loaded.device) for lot in lots])
 
     def _count(self, tokens: int, seconds: float, loss: float, norm: float, rate: float) -> None:
         position = self.position
@@ -282,7 +283,7 @@ class Trainer:
         """The loss over lessons, as while training but without dropout, noise and smoothing, and the objective's figures."""
         self.loaded.model.eval()
         lots = [self.learner.lot([lessons[place] for place in places]) for places in self._by_length(lessons)]
-        self._look_ahead([lot.to(self.loaded.device) for lot in lots])
+        self._look_ahead(lots)
         sums, tally = torch.zeros(len(lots[0].totals), device=self.loaded.device), dict[str, torch.Tensor]()
         for lot in lots:
             with self._autocast:

@@ -24,8 +24,9 @@ def examples(loaded: Loaded, count: int, weights: tuple[float, ...] = (1.0,)) ->
 
 def loss_of(learner: Learner, lots: list[Lot]) -> torch.Tensor:
     """The loss of one step over these lots, as the loop puts it together."""
-    with torch.no_grad():
-        learner.look_ahead(lots)
+    if learner.looks_ahead:
+        with torch.no_grad():
+            learner.look_ahead(lots)
     totals = [sum(parts) for parts in zip(*(lot.totals for lot in lots), strict=True)]
     return sum((learner.losses(lot)[0] / torch.tensor(totals)).sum() for lot in lots)  # type: ignore[return-value]
 
