@@ -24,8 +24,8 @@ from backend.statistics.reliability import Reliability, dawid_skene
 from backend.statistics.results import Result
 from backend.vocabulary import QuestionType
 
-MOST_ANSWERS = 200_000
-MOST_MODELLED = 20_000
+MOST_ANSWERS = 50_000
+MOST_MODELLED = 5_000
 MOST_VALUES = 15
 """Keys with more values are not cut."""
 PREFERRED = "Preferred version"

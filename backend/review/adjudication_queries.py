@@ -34,7 +34,7 @@ from backend.vocabulary import Action, ItemPurpose, ItemStatus, Stage, TaskKind
 
 MOST = 300
 """Disputes that are listed at a time."""
-CONTEXT = 4000
+CONTEXT = 2000
 """From how many of a task's newest answers the reliability of its raters is taken."""
 ORDER = (
     "Those whose raters are furthest apart come first; among alike ones those that judge a version awaiting promotion, then "
@@ -192,21 +192,21 @@ def suggestion_for(session: Session, *, actor: Actor, project_id: int, item_id: 
     task = session.exec(query).one_or_none()
     if task is None:
         raise NotFound("There is no such item in this project.")
+    columns: list[Any] = [Annotation.item_id, Annotation.account_id, Annotation.number, Annotation.answers]
+    columns += [Annotation.verdict, Annotation.winner_response_id, Annotation.ranking]
+    columns += [Item.response_id, Item.first_response_id, Item.second_response_id, Item.response_ids]
     of_work = (
-        select(Annotation, Item)
+        select(*columns)
         .join(Item, col(Item.id) == Annotation.item_id)
         .where(Annotation.task_id == task.id, Item.purpose == ItemPurpose.WORK)
         .order_by(col(Annotation.id).desc())
     )
-    newest: dict[tuple[int, int | None], tuple[Annotation, Item]] = {}
-    for given, of in [
-        *session.exec(of_work.where(Annotation.item_id == item_id)).all(),
-        *session.exec(of_work.limit(CONTEXT)).all(),
-    ]:
-        before = newest.get((given.item_id, given.account_id))
-        if before is None or before[0].number < given.number:
-            newest[given.item_id, given.account_id] = (given, of)
-    answers = [Said(given.item_id, given.account_id, given, responses_of(of)) for given, of in newest.values()]
+    newest: dict[tuple[int, int | None], Any] = {}
+    for row in [*session.exec(of_work.where(Annotation.item_id == item_id)), *session.exec(of_work.limit(CONTEXT))]:
+        before = newest.get((row.item_id, row.account_id))
+        if before is None or before.number < row.number:
+            newest[row.item_id, row.account_id] = row
+    answers = [Said(row.item_id, row.account_id, row, responses_of(row)) for row in newest.values()]
     return consensus.suggest(task.kind, rubric_of(task.rubric), item_id, answers)
 
 

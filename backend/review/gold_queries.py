@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
@@ -15,7 +15,7 @@ from backend.review.answers import rubric_of
 from backend.review.consensus import preference
 from backend.review.known import responses_of
 from backend.review.qualifying import names_of
-from backend.review.quality_queries import MOST, count_right, prompt_of, scored, share_of, task_of
+from backend.review.quality_queries import MOST, count_right, prompts_of, scored, share_of, task_of
 from backend.review.wording import PREFERENCE, RANKING, words
 from backend.statistics.results import Estimate, Result
 from backend.store.accounts import Account
@@ -78,13 +78,15 @@ def gold_rows(session: Session, *, actor: Actor, project_id: int, task_id: int) 
     )
     found = []
     rubric = rubric_of(task.rubric)
-    for gold, item, author in session.exec(query).all():
+    rows = session.exec(query).all()
+    prompts = prompts_of(session, [item for _, item, _ in rows])
+    for gold, item, author in rows:
         shown = responses_of(item)
         told = words(task.kind, rubric, gold, names_of(task.kind, shown))
         found.append(
             GoldRow(
                 item_id=gold.item_id,
-                prompt=prompt_of(session, item),
+                prompt=prompts[gold.item_id],
                 answer="; ".join(told.values() if len(told) == 1 else (f"{key}: {said}" for key, said in told.items())),
                 explanation=gold.explanation,
                 calibration=gold.calibration,
@@ -119,22 +121,33 @@ def gold_of(session: Session, *, actor: Actor, project_id: int, item_id: int) ->
 
 
 def candidates(session: Session, *, actor: Actor, project_id: int, task_id: int, search: str = "") -> list[Candidate]:
-    """Items of the task whose question holds the search words, finished ones first; at most MOST."""
+    """Items of the task whose question holds the search words, ruled and finished ones first; at most MOST."""
     task_of(session, actor, project_id, task_id)
-    answers = select(func.count()).select_from(Annotation).where(Annotation.item_id == Item.id, Annotation.number == 1)
-    first = func.coalesce(Item.response_id, Item.first_response_id)
-    marked = select(Gold.id).where(Gold.item_id == Item.id).exists()
-    columns: list[Any] = [Item, answers.scalar_subquery(), marked]
-    query = select(*columns).where(Item.task_id == task_id, Item.purpose == ItemPurpose.WORK)
-    if search.strip():
-        wanted = f"%{search.strip().lower()}%"
-        query = (
-            query.join(Response, col(Response.id) == first)
-            .join(Record, col(Record.id) == Response.record_id)
-            .where(func.lower(Record.prompt).like(wanted))
-        )
-    order = case((col(Item.status) == ItemStatus.RULED, 0), (col(Item.status) == ItemStatus.DONE, 1), else_=2)
+    found: list[Item] = []
+    for status in (ItemStatus.RULED, ItemStatus.DONE, ItemStatus.DISPUTED, ItemStatus.OPEN):
+        query = select(Item).where(Item.task_id == task_id, Item.status == status, Item.purpose == ItemPurpose.WORK)
+        if search.strip():
+            first = func.coalesce(Item.response_id, Item.first_response_id)
+            query = (
+                query.join(Response, col(Response.id) == first)
+                .join(Record, col(Record.id) == Response.record_id)
+                .where(func.lower(Record.prompt).contains(search.strip().lower(), autoescape=True))
+            )
+        found += session.exec(query.order_by(col(Item.position)).limit(MOST - len(found))).all()
+        if len(found) == MOST:
+            break
+    ids = [item.id for item in found]
+    counted = select(Annotation.item_id, func.count()).where(col(Annotation.item_id).in_(ids), Annotation.number == 1)
+    answers = dict(session.exec(counted.group_by(col(Annotation.item_id))).all())
+    marked = set(session.exec(select(Gold.item_id).where(col(Gold.item_id).in_(ids))))
+    prompts = prompts_of(session, found)
     return [
-        Candidate(item_id=item.id or 0, prompt=prompt_of(session, item), status=item.status, answers=count, is_gold=gold)
-        for item, count, gold in session.exec(query.order_by(order, col(Item.position)).limit(MOST)).all()
+        Candidate(
+            item_id=item.id or 0,
+            prompt=prompts[item.id or 0],
+            status=item.status,
+            answers=answers.get(item.id or 0, 0),
+            is_gold=item.id in marked,
+        )
+        for item in found
     ]

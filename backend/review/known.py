@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlmodel import Session
 
@@ -17,6 +17,26 @@ from backend.store.work import Item, Task
 from backend.vocabulary import QuestionType, TaskKind, Verdict
 
 
+class Subject(Protocol):
+    """What an item is about, as Item has it."""
+
+    @property
+    def response_id(self) -> int | None:
+        """Of a rating."""
+
+    @property
+    def first_response_id(self) -> int | None:
+        """Of a comparison."""
+
+    @property
+    def second_response_id(self) -> int | None:
+        """Of a comparison."""
+
+    @property
+    def response_ids(self) -> list[int] | None:
+        """Of a ranking."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is stored of it: `winner_response_id`, or `verdict` for a tie and for both bad; `ranking` by response."""
@@ -27,7 +47,7 @@ class Known:
     ranking: Sequence[Sequence[int]] | None = None
 
 
-def responses_of(item: Item) -> tuple[int, ...]:
+def responses_of(item: Subject) -> tuple[int, ...]:
     """The item's responses in its own order: the first of a pair first."""
     if item.response_ids:
         return tuple(item.response_ids)

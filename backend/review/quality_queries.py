@@ -7,6 +7,7 @@ are told here by name: nobody but leads sees it.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -156,6 +157,7 @@ def changed_minds(session: Session, *, actor: Actor, project_id: int, task_id: i
     for again, earlier, item in session.exec(query).all():
         newest.setdefault(again.id or 0, (again, earlier, item))
     people = _names(session, {again.account_id or 0 for again, _, _ in newest.values()})
+    prompts = prompts_of(session, [item for _, _, item in newest.values()])
     rubric = rubric_of(task.rubric)
     found = []
     for again, earlier, item in list(newest.values())[:MOST]:
@@ -164,7 +166,7 @@ def changed_minds(session: Session, *, actor: Actor, project_id: int, task_id: i
         found.append(
             ChangedMind(
                 rater=people.get(again.account_id or 0, "somebody"),
-                prompt=prompt_of(session, item),
+                prompt=prompts[item.id or 0],
                 before=told[0],
                 after=told[1],
                 score=again.score or 0.0,
@@ -277,7 +279,9 @@ def _sentences(standing: Qualification | None) -> tuple[str, ...]:
     return () if standing is None or standing.drifted_at is None else tuple(standing.drift.get("sentences", ()))
 
 
-def prompt_of(session: Session, item: Item) -> str:
-    """The last words of the question behind an item."""
-    response = session.get(Response, (responses_of(item) or (0,))[0])
-    return str(response.prompt[-1].get("content", "")) if response is not None and response.prompt else ""
+def prompts_of(session: Session, items: Sequence[Item]) -> dict[int, str]:
+    """The last words of the question behind each item, by the item's id."""
+    first = {item.id or 0: (responses_of(item) or (0,))[0] for item in items}
+    query = select(Response.id, Response.prompt).where(col(Response.id).in_(set(first.values())))
+    known = {key: str(turns[-1].get("content", "")) if turns else "" for key, turns in session.exec(query)}
+    return {item_id: known.get(response, "") for item_id, response in first.items()}

@@ -29,6 +29,7 @@ from backend.access.actors import Actor
 from backend.access.overview import overview
 from backend.access.sessions import actor_of
 from backend.evaluation import activity, example_queries, figure_queries, figures, figuring
+from backend.review import adjudication_queries, gold_queries, quality_queries
 from backend.store.accounts import Account
 from backend.store.database import Database
 from backend.vocabulary import Action
@@ -71,8 +72,19 @@ class Lead:
         figure_queries.people(self.session, accounts={one["account"] for one in value["raters"]}, **self.where)
 
     def quality(self) -> None:
-        task = next(iter(figure_queries.task_names(self.session, **self.where)))
+        task = quality_queries.tasks(self.session, **self.where)[0].id
+        quality_queries.notices(self.session, **self.where)
         self.figure(figures.QUALITY, figures.subject_of(task))
+        self.figure(figures.PROGRESS)
+        quality_queries.raters(self.session, task_id=task, **self.where)
+        gold_queries.gold_rows(self.session, task_id=task, **self.where)
+        gold_queries.candidates(self.session, task_id=task, **self.where)
+        quality_queries.changed_minds(self.session, task_id=task, **self.where)
+
+    def disputes(self) -> None:
+        first = adjudication_queries.disputes(self.session, **self.where)[0].item_id
+        adjudication_queries.case_of(self.session, item_id=first, **self.where)
+        adjudication_queries.suggestion_for(self.session, item_id=first, **self.where)
 
     def dashboard(self) -> None:
         activity.funnel(self.session, **self.here)
@@ -99,7 +111,7 @@ def pages(database: Database, project_id: int, lead_id: int) -> dict[str, dict[s
     """Each page's queries, every round in a session of its own."""
     found: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
-        for name in ("home", "progress", "quality", "models", "models_of_a_task", "slices", "dashboard"):
+        for name in ("home", "progress", "quality", "disputes", "models", "models_of_a_task", "slices", "dashboard"):
             with database.reading() as session:
                 account = session.exec(select(Account).where(Account.id == lead_id)).one()
                 lead = Lead(session, actor_of(session, account), project_id)

@@ -1,8 +1,9 @@
 """A generated project with very many judgements, written by bulk inserts: records, answers of six versions, tasks, annotations.
 
 The same rows come from the same seed. Shares: 6 of 10 annotations are comparisons, 3 ratings, 1 a ranking; every item has
-two raters; the newest items are open; one in 200 finished items has a ruling. Better versions win more often, one language is
-served worse by all of them, and lengths differ, so that every figure has something to find.
+two raters; the newest items are open; one in 200 finished items has a ruling, one in 50 is disputed, one in 20 is gold.
+Better versions win more often, one language is served worse by all of them, and lengths differ, so that every figure has
+something to find.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from datetime import timedelta
 from itertools import combinations, islice
 from typing import Any
 
-from sqlalchemy import insert
-from sqlmodel import Session
+from sqlalchemy import case, insert, update
+from sqlmodel import Session, col, select
 
 from backend.rubrics import DEFAULT_RATING_RUBRIC, Question, Rubric
 from backend.store.accounts import Account, Membership
@@ -22,8 +23,8 @@ from backend.store.base import now
 from backend.store.database import Database
 from backend.store.models import Evaluation, ModelVersion, Response, Snapshot
 from backend.store.records import Project, Record, RecordRevision
-from backend.store.work import Adjudication, Annotation, Item, Slot, Task
-from backend.vocabulary import ItemStatus, QuestionType, RecordStatus, Role, TaskKind, Verdict
+from backend.store.work import Adjudication, Annotation, Gold, Item, Slot, Task
+from backend.vocabulary import ItemPurpose, ItemStatus, QuestionType, RecordStatus, Role, TaskKind, Verdict
 
 VERSIONS, RATERS, DAYS = 6, 40, 60
 CHUNK = 20_000
@@ -65,8 +66,30 @@ class Maker:
             self.responses(session)
             self.tasks(session)
             self.judge(session)
+            self.watch(session)
             session.commit()
         return self.project
+
+    def watch(self, session: Session) -> None:
+        """One finished item in 50 is disputed; one in 20 is one of a hundred gold items, answered by the raters it has."""
+        mine = col(Item.task_id).in_(select(col(Task.id)).where(col(Task.project_id) == self.project))
+        finished = (mine, col(Item.status) == ItemStatus.DONE)
+        session.connection().execute(
+            update(Item).where(*finished, col(Item.id) % 50 == 0).values(status=ItemStatus.DISPUTED, dispute=0.6)
+        )
+        tasks = session.exec(select(Task.id).where(Task.project_id == self.project, Task.kind != TaskKind.LABEL)).all()
+        for task in tasks:
+            work = select(col(Item.id)).where(col(Item.task_id) == task, col(Item.id) % 20 != 1)
+            known = session.connection().execute(work.limit(100)).scalars().all()
+            session.add_all([Gold(item_id=item, calibration=item % 5 == 0) for item in known])
+            if known:
+                copies = (col(Item.task_id) == task, col(Item.id) % 20 == 1)
+                values = {"purpose": ItemPurpose.GOLD, "copy_of": known[0] + col(Item.id) % 100}
+                session.connection().execute(update(Item).where(*copies).values(values))
+        session.flush()
+        gold = select(col(Item.id)).where(col(Item.purpose) == ItemPurpose.GOLD)
+        score = case((col(Annotation.id) % 7 < 5, 1.0), else_=0.0)
+        session.connection().execute(update(Annotation).where(col(Annotation.item_id).in_(gold)).values(score=score))
 
     def people(self, session: Session) -> None:
         project = Project(slug="large", name="Large")
