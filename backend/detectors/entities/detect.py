@@ -91,11 +91,17 @@ def _is_plausible(text: str, span: Span) -> bool:
         return False
     if span.entity in (Entity.PERSON, Entity.GPE, Entity.ORGANIZATION) and all(word in _NOBODY for word in words):
         return False
-    if span.entity is Entity.PERSON and len(found) < 2:
+    if span.entity is Entity.PERSON and (len(found) < 2 or all(_is_foreign(word) for word in words)):
         return False
     if span.entity is Entity.STREET_ADDRESS:
         return any(map(str.isdigit, found)) or len(words) > 1 or "S" in gazetteer.flags(words[0])
     return True
+
+
+def _is_foreign(word: str) -> bool:
+    """Whether it is a frequent word of another language, and nobody's name."""
+    flags = gazetteer.flags(word)
+    return "X" in flags and "F" not in flags
 
 
 def _again(text: str, found: list[Span]) -> Iterator[Span]:
