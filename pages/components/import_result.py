@@ -24,7 +24,7 @@ def show_summary(visit: Visit, summary: Summary, *, as_faqs: bool) -> None:
         ("Rejected", summary.rejected, "Rows that could not be taken; the reasons are below."),
         ("Unchanged" if as_faqs else "Exact duplicates", summary.duplicates, "Marked, not dropped: an expert decides."),
         ("Repaired", summary.repaired, "Broken letters put right; the text as it came is the first revision."),
-        ("Masked", summary.masked, "E-mail addresses, phone and card numbers masked at once."),
+        ("Masked", summary.masked, "Personal data masked at once."),
         ("Personal data", sum(summary.findings.values()), "Found and not masked; see below."),
     ]
     for column, (name, value, why) in zip(st.columns(len(numbers)), numbers, strict=True):
