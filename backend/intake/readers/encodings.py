@@ -45,7 +45,7 @@ class Encoding:
     name: str
     errors: str = "strict"
 
-    def open(self, source: Source, newline: str) -> io.TextIOWrapper:
+    def open(self, source: Source, newline: str | None) -> io.TextIOWrapper:
         """The source as text."""
         return io.TextIOWrapper(source.open(), encoding=self.name, errors=self.errors, newline=newline)
 

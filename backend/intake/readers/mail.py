@@ -95,7 +95,7 @@ def _raw(source: Source) -> Iterator[EmailMessage]:
         is_box = stream.read(5) == b"From "
     if not is_box:
         with source.open() as stream:
-            yield email.message_from_binary_file(stream, policy=email.policy.default)  # type: ignore[misc]
+            yield email.message_from_binary_file(stream, policy=email.policy.default)
     elif isinstance(source.content, Path):
         yield from _box(source.content)
     else:

@@ -6,6 +6,8 @@ name says; texts by their name's ending, and where that says nothing, by how the
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from backend.errors import UnreadableFile
 from backend.intake.readers import delimited, documents, jsonfiles, mail, sheets
 from backend.intake.readers.encodings import recognise
@@ -20,13 +22,13 @@ EXTENSIONS = tuple(
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
 
-def read(content: object, filename: str, *, limits: Limits | None = None, encoding: str | None = None) -> Reading:
+def read(content: Path | bytes, filename: str, *, limits: Limits | None = None, encoding: str | None = None) -> Reading:
     """Recognises the file and opens it; tables are read row by row later, documents and mail at once.
 
     Raises UnreadableFile for a file that cannot be read at all, with what to do about it.
     """
     limits = limits or Limits()
-    source = Source(content, filename)  # type: ignore[arg-type]
+    source = Source(content, filename)
     extension = filename.rsplit(".", 1)[-1].lower() if "." in filename else ""
     if (size := source.size()) > limits.max_bytes:
         raise source.refuse(f"has {size:,} bytes; at most {limits.max_bytes:,} are taken. Split it into smaller files.")
@@ -39,9 +41,9 @@ def read(content: object, filename: str, *, limits: Limits | None = None, encodi
     return _text(source, extension, limits, encoding)
 
 
-def is_archive(content: object, filename: str, limits: Limits) -> bool:
+def is_archive(content: Path | bytes, filename: str, limits: Limits) -> bool:
     """Whether this is a ZIP of files, not an Office file that is a ZIP inside. Raises UnreadableFile for a broken one."""
-    source = Source(content, filename)  # type: ignore[arg-type]
+    source = Source(content, filename)
     with source.open() as stream:
         if stream.read(4) != ZIP:
             return False
