@@ -32,7 +32,7 @@ def register(subparsers: Any) -> None:
     importer.add_argument("--project", required=True, help="the project's short name")
     importer.add_argument("--shape", choices=[shape.value for shape in Shape], help="how rows carry conversations")
     importer.add_argument("--map", default="", metavar="FIELD=COLUMN,…", help=f"which column is which, e.g. {_HINT}")
-    importer.add_argument("--mask", action="store_true", help="mask e-mail addresses, phone and card numbers")
+    importer.add_argument("--mask", action="store_true", help="mask personal data")
     importer.add_argument("--as", dest="kind", choices=("records", "faqs"), default="records", help="what the rows are")
     importer.add_argument("--approved", action="store_true", help="the FAQs are already approved")
     importer.add_argument("--allow-prompts", action="store_true", help="also take rows without an answer")
