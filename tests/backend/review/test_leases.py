@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import Session, col, func, select
@@ -14,7 +15,7 @@ from backend.review import leases
 from backend.review.leases import Lease
 from backend.store.base import now
 from backend.store.database import Database
-from backend.store.models import Response
+from backend.store.models import ModelVersion, Response
 from backend.store.work import Annotation, Item, Skip, Slot, Task
 from backend.vocabulary import ItemStatus, Role, TaskKind, TaskStatus
 from tests.factories import a_person, a_project
@@ -29,12 +30,15 @@ def a_queue(
     with database.writing() as session:
         project = a_project(session)
         raters = [a_person(session, f"rater{n}@example.org", project=project, role=Role.RATER) for n in range(people)]
-        responses = [Response(project_id=project.id or 0, text=f"answer {n}") for n in range(items + 1)]
+        responses = [Response(project_id=project.id or 0, text=f"answer {n}") for n in range(items + 2)]
         task = Task(project_id=project.id or 0, kind=kind, name="queue", overlap=overlap)
         session.add_all([*responses, task])
         session.flush()
         ids = [response.id or 0 for response in responses]
-        if kind is TaskKind.COMPARE:
+        subjects: list[dict[str, Any]]
+        if kind is TaskKind.RANK:
+            subjects = [{"response_ids": ids[n : n + 3]} for n in range(items)]
+        elif kind is TaskKind.COMPARE:
             subjects = [{"first_response_id": ids[n], "second_response_id": ids[n + 1]} for n in range(items)]
         else:
             subjects = [{"response_id": ids[n]} for n in range(items)]
@@ -291,3 +295,71 @@ def test_sixteen_raters_at_once_all_land_and_no_item_gets_more_answers_than_slot
         assert len(set(stored)) == len(stored) == items * overlap
         assert max(Counter(item for item, _ in stored).values()) == overlap
         assert set(session.exec(select(Item.status)).all()) == {ItemStatus.DONE}
+
+
+@pytest.mark.parametrize("kind", [TaskKind.RATE, TaskKind.COMPARE, TaskKind.RANK])
+def test_holding_on_letting_go_and_giving_back_work_for_every_kind(database: Database, kind: TaskKind) -> None:
+    task, (ann, bob) = a_queue(database, items=1, overlap=1, people=2, kind=kind)
+    lease = taken(claim(database, task, ann, seconds=1))
+    here: dict[str, Any] = {"slot_id": lease.slot_id, "account_id": ann, "fence": lease.fence}
+    with database.writing() as session:
+        assert leases.heartbeat(session, **here, seconds=500) > lease.expires_at
+        session.commit()
+    assert claim(database, task, bob) is None
+    again = taken(claim(database, task, ann))
+    assert (again.swapped, again.drawn) == (lease.swapped, lease.drawn)
+    assert (lease.swapped is not None, lease.drawn is not None) == (kind is TaskKind.COMPARE, kind is TaskKind.RANK)
+    here["fence"] = again.fence
+    with database.writing() as session:
+        assert leases.let_go(session, **here)
+        session.commit()
+    other = taken(claim(database, task, bob))
+    with database.writing() as session:
+        assert leases.release(session, slot_id=other.slot_id, account_id=bob, fence=other.fence)
+        session.commit()
+        slot = session.get_one(Slot, other.slot_id)
+        assert (slot.account_id, slot.swapped, slot.drawn) == (None, None, None)
+
+
+def test_the_places_of_rankings_are_balanced_per_rater(sqlite: Database) -> None:
+    task, (ann,) = a_queue(sqlite, items=12, overlap=1, people=1, kind=TaskKind.RANK)
+    with sqlite.writing() as session:
+        versions = [a_version(session, number) for number in (1, 2, 3)]
+        for response in session.exec(select(Response)):
+            response.version_id = versions[(response.id or 0) % 3]
+            session.add(response)
+        written_by = {response.id: response.version_id for response in session.exec(select(Response))}
+        places: Counter[tuple[int | None, int]] = Counter()
+        for _ in range(12):
+            (lease,) = leases.claim_many(session, task_id=task, account_id=ann, seconds=SECONDS, count=1)
+            assert lease.drawn is not None
+            places.update((written_by[response], place) for place, response in enumerate(lease.drawn))
+            answer(session, lease)
+        session.commit()
+    assert sum(places.values()) == 36
+    assert max(places.values()) - min(places.values()) <= 2
+
+
+def test_versions_stand_left_as_often_as_right_whichever_the_items_name_first(sqlite: Database) -> None:
+    task, (ann,) = a_queue(sqlite, items=10, overlap=1, people=1, kind=TaskKind.COMPARE)
+    with sqlite.writing() as session:
+        versions = [a_version(session, number) for number in (1, 2)]
+        for response in session.exec(select(Response)):
+            response.version_id = versions[(response.id or 0) % 2]  # so the items name each of them first in turn
+            session.add(response)
+        written_by = {response.id: response.version_id for response in session.exec(select(Response))}
+        left: Counter[int | None] = Counter()
+        for _ in range(10):
+            lease = taken(leases.claim(session, task_id=task, account_id=ann, seconds=SECONDS))
+            item = session.get_one(Item, lease.item_id)
+            left[written_by[item.second_response_id if lease.swapped else item.first_response_id]] += 1
+            answer(session, lease)
+        session.commit()
+    assert left == {versions[0]: 5, versions[1]: 5}
+
+
+def a_version(session: Session, number: int) -> int:
+    version = ModelVersion(project_id=1, number=number, name=f"v{number}", base_model="m", served_as=f"m-{number}")
+    session.add(version)
+    session.flush()
+    return version.id or 0
