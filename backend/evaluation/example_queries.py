@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,7 @@ def examples(session: Session, *, actor: Actor, project_id: int, found: Sequence
     ids = [one for _, *both in found for one in both]
     query = select(Response).where(Response.project_id == project_id, col(Response.id).in_(ids))
     responses = {one.id: one for one in session.exec(query)}
-    reasons = _reasons(session, project_id, items)
+    reasons = _reasons(session, ours)
     return [
         Example(
             item_id=item,
@@ -54,14 +54,14 @@ def examples(session: Session, *, actor: Actor, project_id: int, found: Sequence
     ]
 
 
-def _reasons(session: Session, project_id: int, items: Sequence[int]) -> dict[int, list[str]]:
+def _reasons(session: Session, items: Collection[int | None]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
-    answers = select(Annotation).where(Annotation.project_id == project_id, col(Annotation.item_id).in_(items))
+    answers = select(Annotation).where(col(Annotation.item_id).in_(items))  # by the item: its index is the narrow one
     newest = {(one.item_id, one.account_id): one for one in session.exec(answers.order_by(col(Annotation.number)))}
     for one in newest.values():
         found[one.item_id] += [text for text in (_words(one.answers), one.comment.strip()) if text]
-    in_force = (Adjudication.project_id == project_id, col(Adjudication.withdrawn_at).is_(None))
-    rulings = select(Adjudication).where(*in_force, col(Adjudication.item_id).in_(items))
+    in_force = col(Adjudication.withdrawn_at).is_(None)
+    rulings = select(Adjudication).where(in_force, col(Adjudication.item_id).in_(items))
     last = {one.item_id: one for one in session.exec(rulings.order_by(col(Adjudication.number)))}
     for item, ruling in last.items():
         found[item].append(f"Ruled: {ruling.reason}")
