@@ -58,7 +58,7 @@ def slices_of(session: Session, task: Task, items: Sequence[Item]) -> dict[int, 
     of_item = {item.id or 0: getattr(item, key) if key else (response_ids(item) or [0])[0] for item in items}
     found: dict[int, Mapping[str, str]] = {}
     for chunk in _chunks(set(of_item.values())):
-        query = select(table.id, table.slices).where(col(table.id).in_(chunk))  # type: ignore[attr-defined]
+        query = select(table.id, table.slices).where(col(table.id).in_(chunk))
         found.update(
             {row_id or 0: {str(key): str(value) for key, value in pairs.items()} for row_id, pairs in session.exec(query)}
         )

@@ -143,7 +143,7 @@ def _write(session: Session, rows: list[list[Any]]) -> None:
     """(item, position, why) in one statement, unfolded by the database."""
     if session.get_bind().dialect.name == "sqlite":
         given: Any = func.json_each(literal(rows, JSON)).table_valued("value").alias("given")
-        parts = [func.json_extract(given.c.value, f"$[{place}]") for place in range(3)]
+        parts: list[Any] = [func.json_extract(given.c.value, f"$[{place}]") for place in range(3)]
     else:
         given = func.jsonb_array_elements(literal(rows, Json)).table_valued("value").render_derived(name="given")
         value = type_coerce(given.c.value, Json)

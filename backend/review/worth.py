@@ -86,9 +86,9 @@ def by_thin_slices(slices: Mapping[int, Mapping[str, str]], approved: Mapping[Sl
     found: list[Place] = []
     while heap:
         count, pair = heapq.heappop(heap)
-        item_id = next(queues[pair], None)
-        if item_id is not None:
-            found.append(Place(item_id, _thin(pair, approved[pair])))
+        following = next(queues[pair], None)
+        if following is not None:
+            found.append(Place(following, _thin(pair, approved[pair])))
             heapq.heappush(heap, (count + 1, pair))
     return found + [Place(item_id) for item_id in rest]
 

@@ -23,7 +23,7 @@ LONGEST = 1000
 
 _TERM = re.compile(r'"([^"]*)"|([^\s"]+)')
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-_SIMPLE = literal_column("'simple'::regconfig")
+_SIMPLE: Any = literal_column("'simple'::regconfig")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Integer, cast, func, insert, literal, type_coerce
+from sqlalchemy import JSON, ColumnElement, Integer, cast, func, insert, inspect, literal, type_coerce
 from sqlmodel import Session, col, select
 
 from backend.store.base import Json, now
@@ -18,6 +18,7 @@ from backend.store.work import Item, Slot, Task
 from backend.vocabulary import FINISHED_ITEMS, ItemPurpose, ItemStatus
 
 _CHUNK = 50_000
+_COLUMNS: Any = inspect(Item).columns
 
 
 def add_items(session: Session, *, task: Task, subjects: Iterable[Mapping[str, Any]], slots: int | None = None) -> int:
@@ -68,9 +69,9 @@ def _insert(session: Session, task: Task, start: int, chunk: Sequence[Mapping[st
     values: dict[str, Any] = {
         "task_id": literal(task.id),
         "position": literal(start) + place,
-        "status": literal(ItemStatus.OPEN, Item.__table__.c.status.type),
-        "created_at": literal(now(), Item.__table__.c.created_at.type),
-        "purpose": literal(ItemPurpose.WORK, Item.__table__.c.purpose.type),
+        "status": literal(ItemStatus.OPEN, _COLUMNS.status.type),
+        "created_at": literal(now(), _COLUMNS.created_at.type),
+        "purpose": literal(ItemPurpose.WORK, _COLUMNS.purpose.type),
         "why": literal(""),
     }
     values |= {name: _value(session, row.c.value, place, name) for place, name in enumerate(names)}
@@ -79,7 +80,7 @@ def _insert(session: Session, task: Task, start: int, chunk: Sequence[Mapping[st
 
 def _value(session: Session, row: ColumnElement[Any], place: int, name: str) -> ColumnElement[Any]:
     """One column out of a row's list, in the column's own type."""
-    kind = Item.__table__.c[name].type
+    kind = _COLUMNS[name].type
     if session.get_bind().dialect.name == "sqlite":
         return type_coerce(func.json_extract(row, f"$[{place}]"), kind)
     part = type_coerce(row, Json).op("->" if name == "response_ids" else "->>")(place)
