@@ -67,10 +67,7 @@ def check_newest(session: Session, record: Record, number: int, yours: Sequence[
 def refuse_personal_data(session: Session, revision: RecordRevision) -> None:
     """Raise Conflict while the revision holds personal data that nobody masked or dismissed."""
     if with_open_personal_data(session, [revision.id or 0]):
-        raise Conflict(
-            "This record still holds personal data. "
-            "Mask it, or edit it out, then approve."
-        )
+        raise Conflict("This record still holds personal data. Mask it, or edit it out, then approve.")
 
 
 def rule(
