@@ -20,6 +20,8 @@ INDEX = "recordtext"
 """The index's table; those that SQLite keeps for it begin like this too."""
 MOST_TERMS = 30
 LONGEST = 1000
+SHORTEST_OPEN = 2
+"""A single letter stands for itself: too many words begin with it."""
 
 _TERM = re.compile(r'"([^"]*)"|([^\s"]+)')
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -42,11 +44,11 @@ class Term:
 def terms(text: str) -> tuple[Term, ...]:
     """The terms of what was typed, without those that hold no letter and no digit."""
     found = [
-        (quoted or word, bool(word))
+        (quoted or word, len(word) >= SHORTEST_OPEN)
         for quoted, word in _TERM.findall(text.replace("\x00", "")[:LONGEST])
         if any(character.isalnum() for character in quoted or word)
     ][:MOST_TERMS]
-    return tuple(Term(words, is_word and place == len(found) - 1) for place, (words, is_word) in enumerate(found))
+    return tuple(Term(words, may_go_on and place == len(found) - 1) for place, (words, may_go_on) in enumerate(found))
 
 
 def is_of_the_models(name: str | None, kind: str, _parents: object) -> bool:
