@@ -28,7 +28,12 @@ def choose_filter(visit: Visit, *, prefix: str = "records-") -> RecordFilter:
         slices = queries.slice_values(session, visit.actor, visit.project_id)
     _from_address(prefix, slices)
     text, status, finding = st.columns([3, 2, 2])
-    text.text_input("Search", key=f"{prefix}text", placeholder="In questions and answers, or a record's number")
+    text.text_input(
+        "Search",
+        key=f"{prefix}text",
+        placeholder="In every turn, or a record's number",
+        help="All words must occur, in any order; the last one may be unfinished. Quotes keep words together.",
+    )
     status.multiselect(
         "Status", list(RecordStatus), format_func=lambda found: STATUS[found][0], key=f"{prefix}status", placeholder="Any"
     )
