@@ -113,6 +113,7 @@ def add_items_like(*, session: Session, actor: Actor, project_id: int, task_id: 
     task.options = options.to_json()
     session.add(task)
     count = add_items(session, task=task, subjects=planning.subjects(session, project_id, task.kind, plan))
+    ordering.arrange(session, task=task)
     _note(session, actor, task, "add_items", items=count, identical=plan.draw.identical)
     session.commit()
     return count

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from backend.review import task_queries, tasking
+from backend.review import ordering, task_queries, tasking
 from backend.review.task_queries import TaskCard
-from backend.vocabulary import TaskKind, TaskStatus
+from backend.vocabulary import ItemOrder, TaskKind, TaskStatus
 from pages.components import kept, rubric_builder
 from pages.components.charts import show_table
 from pages.components.guidelines import show_guidelines
@@ -56,6 +56,11 @@ def _task(visit: Visit, card: TaskCard) -> None:
         if card.status is not TaskStatus.CLOSED:
             paused = card.status is TaskStatus.PAUSED
             _button(visit, card, "Go on" if paused else "Pause", TaskStatus.OPEN if paused else TaskStatus.PAUSED)
+            if card.options.order is not ItemOrder.GIVEN:
+                st.button(
+                    "Order anew", icon=":material/sort:", key=f"order-{card.id}", on_click=_order_now, args=(visit, card.id),
+                    help=f"Orders the open items by what is known now. It happens by itself after {ordering.EVERY} answers.",
+                )  # fmt: skip
             _button(visit, card, "Close", TaskStatus.CLOSED)
     st.progress(card.answers / card.answers_wanted if card.answers_wanted else 0.0, text=_progress(card))
     sections: dict[str, Callable[[Visit, TaskCard], None]] = {
@@ -118,6 +123,18 @@ def _change(visit: Visit, task_id: int, status: TaskStatus) -> None:
 
     if attempt(change):
         tell("success", f"The task is {STATES[status].lower()} now.")
+
+
+def _order_now(visit: Visit, task_id: int) -> None:
+    def order() -> ordering.Order:
+        here = {"actor": visit.actor, "project_id": visit.project_id, "task_id": task_id}
+        with visit.reading() as session:  # looking takes longest, and nobody waits for it
+            found = ordering.find_order(session, **here)
+        with visit.writing() as session:
+            return ordering.reorder(session=session, **here, order=found)
+
+    if found := attempt(order):
+        tell("info" if found.note else "success", found.note or "The open items are in their new order.")
 
 
 # --- adding items ----------------------------------------------------------------------------------------------------

@@ -210,3 +210,25 @@ def test_only_leads_build_tasks(house: Runtime, who: str) -> None:
     page = a_page(house, who=who, task=TaskKind.RATE)
     assert (len(page.button), len(page.progress if hasattr(page, "progress") else [])) == (0, 0)
     assert "Your role does not open this page" in page.warning[0].value
+
+
+def test_open_items_are_put_in_order_anew_and_the_page_says_why_not(house: Runtime) -> None:
+    page = a_page(house, task=TaskKind.COMPARE)
+    assert not [one for one in page.button if one.label == "Order anew"]
+    (task,) = tasks(house)
+    with house.database.writing() as session:
+        stored = session.get_one(Task, task.id)
+        stored.options = {**stored.options, "order": "uncertainty"}
+        session.add(stored)
+        session.commit()
+    press(page.run(), f"order-{task.id}")
+    assert "not enough labels yet" in page.session_state["notices"][-1][1]
+    with house.database.writing() as session:
+        stored = session.get_one(Task, task.id)
+        stored.options = {**stored.options, "order": "disagreement"}
+        session.add(stored)
+        session.commit()
+    press(page.run(), f"order-{task.id}")
+    assert page.session_state["notices"][-1][1] == "The open items are in their new order."
+    with house.database.reading() as session:
+        assert all(item.why for item in session.exec(select(Item)))
