@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, create_engine
 
 from backend.errors import ServiceUnavailable
+from backend.store import tables as tables  # a foreign key may name any table: whoever has a database has them all
 
 BUSY_SECONDS = 30
 MIGRATIONS = Path(__file__).parent / "migrations"
