@@ -18,7 +18,7 @@ run: $(VENV)/.installed  ## start web, worker and engine (PORT=8501 DATA=data)
 	@TOUCHSTONE_PORT=$(PORT) TOUCHSTONE_DATA="$(abspath $(DATA))" PATH="$(abspath $(BIN)):$$PATH" $(BIN)/honcho start
 
 test: $(VENV)/.installed-dev browser check  ## lint, types, unit, page, database and browser tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
 
 check: $(VENV)/.installed-dev  ## lint, types and architecture, in seconds
 	$(BIN)/ruff check .

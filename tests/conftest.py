@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,8 @@ from backend.runtime import Runtime
 from backend.store.database import Database
 from tests import postgres
 
+WALKED = ("test_walk", "test_screenshots", "test_faults")
+"""Browser tests that go on with the product that the walk leaves, in this order."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -110,3 +113,21 @@ def house(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> I
     yield made
     made.database.dispose()
     runtime.forget(made)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests that share one running product stay on one worker, in their order; the others go where there is time.
+
+    The groups of `--dist loadgroup` are names in the node ids, which pytest 9.2 no longer lets a plugin change.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByProduct(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            if not file.startswith("tests/browser/"):
+                return nodeid
+            return "the walked product" if Path(file).stem in WALKED else file
+
+    return ByProduct(config, log)

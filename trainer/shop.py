@@ -75,6 +75,7 @@ def make_project() -> Row:
         "slug": "shop",
         "name": f"{corpus.SHOP} support",
         "description": f"The support chatbot of {corpus.SHOP}, a home décor web shop in Atlanta.",
+        "product_words": ["Linden", "Loom", "Linden & Loom", "Ansley", "Savannah", "214 Juniper Yard"],
         "system_prompt": corpus.SYSTEM_PROMPTS[0],
         "guidelines": "Answer from the FAQ, in the customer's language, politely and in one or two sentences.",
         "demo_question": ZIP_QUESTION,

@@ -66,7 +66,7 @@ def _drawn(counts: np.ndarray, remaining: int, step: int, unit: str, generator: 
     rate = float(counts.mean())
     low, high = (float(bound) * step for bound in np.quantile(steps, [0.025, 0.975]))
     middle = remaining / rate * step
-    return Forecast(hours=middle, low=min(low, middle), high=min(max(high, middle), LONGEST), rate=rate, unit=unit)
+    return Forecast(hours=middle, low=min(low, middle), high=max(min(high, LONGEST), middle), rate=rate, unit=unit)
 
 
 def saved(items: int, overlap_max: int | None, judgements: int) -> int | None:

@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.chromium import FLAGS, find
 from tests.browser.people import Crowd, Person, invite, set_up
+from tests.conftest import WALKED
 from tests.stack import Stack, stack
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
-ORDER = ("test_walk", "test_screenshots", "test_faults")
 """The screenshots show what the walk left behind."""
 
 
@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def place(item: pytest.Item) -> int:
         name = item.path.stem
-        return ORDER.index(name) if item.path.parent == Path(__file__).parent and name in ORDER else -1
+        return WALKED.index(name) if item.path.parent == Path(__file__).parent and name in WALKED else -1
 
     places = [index for index, item in enumerate(items) if place(item) >= 0]
     for index, item in zip(places, sorted((items[index] for index in places), key=place), strict=True):

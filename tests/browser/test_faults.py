@@ -28,7 +28,7 @@ from tests.browser.people import PATIENCE, Crowd
 from tests.factories import a_person, a_project, a_record
 from tests.stack import stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 HOSTILE = (
     '<img src="https://evil.example/a.png" onerror="alert(1)"><script>alert(2)</script> ![x](https://evil.example/b.png) '

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import SCREENSHOTS, World
 from tests.browser.people import PATIENCE, Person, Scheme
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 PICTURES = Path(__file__).parent / "pictures"
 IN_THE_README = {("rater", "rate"), ("expert", "review"), ("lead", "dashboard")}

@@ -19,7 +19,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import World
 from tests.browser.people import PATIENCE, Person, pick_row
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 SAMPLE = Path(__file__).resolve().parents[2] / "backend" / "intake" / "sample"
 WARRANTY = "All furniture has a five-year warranty, everything else two years."

@@ -24,6 +24,8 @@ _NOBODY = frozenset(
     }
 )  # fmt: skip
 """Words that the tagger now and then takes for a name when they stand alone."""
+_NUMBERED = frozenset({"isbn", "issn", "ean", "sku", "upc", "gtin", "vin", "ref", "invoice", "ticket", "order", "model", "version"})
+"""Words before a number that is no house's."""
 
 
 def find_entities(
@@ -94,6 +96,8 @@ def _is_plausible(text: str, span: Span) -> bool:
     if span.entity is Entity.PERSON and (len(found) < 2 or all(_is_foreign(word) for word in words)):
         return False
     if span.entity is Entity.STREET_ADDRESS:
+        if words[0] in _NUMBERED:
+            return False
         return any(map(str.isdigit, found)) or len(words) > 1 or "S" in gazetteer.flags(words[0])
     return True
 
