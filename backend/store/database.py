@@ -8,6 +8,7 @@ ServiceUnavailable. Not promised: that a read session sees one instant across se
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,7 @@ class Database:
             # errors and their traces go to the log, and parameters are people's texts and hashes
             self._engine = create_engine(url, pool_size=20, max_overflow=40, hide_parameters=True, connect_args=waits)
             event.listen(self._engine, "connect", _prepare_sqlite)
-            event.listen(self._engine, "begin", _begin_sqlite)
+            _Turns().listen(self._engine)
         else:
             self._engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True)
         self._writer = self._engine.execution_options(touchstone_write=True)
@@ -121,6 +122,36 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Any) -> None:
-    writes = connection.get_execution_options().get("touchstone_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+class _Turns:
+    """Writers of one process take turns on SQLite.
+
+    Its own waiting sleeps in steps of up to 100 ms and forgets who came first; of fifty raters some would wait for seconds.
+    Other processes still wait that way. A turn that does not come in time is not needed: SQLite then says that it is busy.
+    """
+
+    _MINE = "touchstone_turn"
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+
+    def listen(self, engine: Engine) -> None:
+        """Begin every transaction of the engine, and give the turn back at its end, however it ends."""
+        event.listen(engine, "begin", self._begin)
+        # A session gives its connection back right after it committed or rolled back; the events of those come before.
+        event.listen(engine.pool, "checkin", lambda _connection, record: self._give_back(record.info))
+        event.listen(engine.pool, "invalidate", lambda _connection, record, _error: self._give_back(record.info))
+
+    def _begin(self, connection: Any) -> None:
+        if not connection.get_execution_options().get("touchstone_write", False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        connection.info[self._MINE] = self._turn.acquire(timeout=BUSY_SECONDS)
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except BaseException:
+            self._give_back(connection.info)
+            raise
+
+    def _give_back(self, info: dict[str, Any]) -> None:
+        if info.pop(self._MINE, False):
+            self._turn.release()
