@@ -37,8 +37,11 @@ PREFETCH = 15
 BURST = 30
 """How many items are held ready, and how many for a rater whose answers come faster than they are saved.
 
-More are fetched when two thirds of them are left, so that ten answers can be given while there is no connection.
+More are fetched when about half of them are left, so that six to ten answers can be given while there is no connection.
 """
+SPREAD, AT_ONCE, FEWEST = 5, 5, 3
+"""Raters who began together would all be handed more at the same answer, and wait for each other: so each has a number of
+items left of their own at which more come, and these come a few at a time unless hardly any are left."""
 _FINAL = (AlreadyDone, Conflict, InvalidInput, LeaseLost, NotFound)
 """After these, sending an entry again would change nothing: it is acknowledged, with the message."""
 
@@ -66,8 +69,9 @@ def show_fast_desk(visit: Visit, task: DeskTask, *, keys: bool, unread: bool, go
     """The desk of this task. Nothing is claimed before the browser has handed in what it still had."""
     hand = desk.hand_of(visit)
     wanted = BURST if hand.pace > 3 else PREFETCH
-    if task.id in hand.ready and len(hand.items.get(task.id, [])) <= wanted * 2 // 3:
-        desk.fill(visit, task.id, count=wanted)
+    held = len(hand.items.get(task.id, []))
+    if task.id in hand.ready and held <= wanted * 2 // 3 - hand.account_id % SPREAD:
+        desk.fill(visit, task.id, count=wanted if held < FEWEST else held + AT_ONCE)
     task, count = counted(visit, hand, task)
     data = {
         "who": visit.actor.account_id,

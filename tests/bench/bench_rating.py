@@ -36,7 +36,7 @@ from tests.browser.chromium import FLAGS, find
 from tests.judging import add_task, judging
 from tests.stack import Stack, stack
 
-ITEMS, RATERS, ROUNDS, PAUSE = 400, 50, 10, 2.0
+ITEMS, RATERS, ROUNDS, PAUSE = 2000, 50, 10, 2.0
 BURST, AWAY = 40, 12
 CLOCK = """() => {
   const body = document.querySelector('.desk .body') ||
