@@ -1,4 +1,4 @@
-"""Reads what nobody judged by hand: scores of evaluations, lengths and refusals of answers, by version, as measures."""
+"""Reads what nobody judged by hand: scores of evaluations, lengths, refusals and abusive language of answers, by version."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from backend.detectors.refusals import refuses
+from backend.detectors.toxicity import abusive
 from backend.evaluation.judgement_queries import CHUNK
 from backend.evaluation.judgements import Responses
 from backend.evaluation.slicing import Measure
@@ -20,7 +21,7 @@ SCORES = (("exact_match", "Exact match", True), ("rouge_l", "ROUGE-L", False))
 
 def measured(session: Session, *, project_id: int, responses: Responses, versions: list[str]) -> list[Measure]:
     """Of each version's newest finished evaluation, or of its imported answers where it has none."""
-    ids, scores, refused = _read(session, project_id)
+    ids, scores, refused, flagged = _read(session, project_id)
     if not len(ids):
         return []
     place = responses.place(ids)
@@ -34,17 +35,20 @@ def measured(session: Session, *, project_id: int, responses: Responses, version
                 found.append(Measure(key, title, shares, versions[number], scores[key][known], ids[known]))
         found.append(Measure("length", "Length of the answer (characters)", False, versions[number], lengths[mine], ids[mine]))
         found.append(Measure("refusal", "Refusals (share)", True, versions[number], refused[mine], ids[mine]))
-    return sorted(found, key=lambda one: ("exact_match", "rouge_l", "refusal", "length").index(one.key))
+        found.append(Measure("toxicity", "Flagged as abusive (share)", True, versions[number], flagged[mine], ids[mine]))
+    return sorted(found, key=lambda one: ("exact_match", "rouge_l", "refusal", "toxicity", "length").index(one.key))
 
 
-def _read(session: Session, project_id: int) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
-    """(response ids, scores, whether it refuses), in order of the ids."""
+def _read(session: Session, project_id: int) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """(response ids, scores, whether it refuses, whether it is abusive), in order of the ids."""
     rows: list[tuple[int, float, float, bool]] = []
+    flagged: list[np.ndarray] = [np.zeros(0)]
     for batch in _batches(session, project_id):
+        flagged.append(abusive([text for _, text, *_ in batch]).astype(float))
         rows += [(key, *(_score(one) for one in values), refuses(text)) for key, text, *values in batch]
     ids = np.array([row[0] for row in rows], dtype=np.int64)
     scores = {key: np.array([row[place] for row in rows]) for place, (key, _, _) in enumerate(SCORES, start=1)}
-    return ids, scores, np.array([float(row[3]) for row in rows])
+    return ids, scores, np.array([float(row[3]) for row in rows]), np.concatenate(flagged)
 
 
 def _score(value: Any) -> float:

@@ -24,7 +24,9 @@ _NOBODY = frozenset(
     }
 )  # fmt: skip
 """Words that the tagger now and then takes for a name when they stand alone."""
-_NUMBERED = frozenset({"isbn", "issn", "ean", "sku", "upc", "gtin", "vin", "ref", "invoice", "ticket", "order", "model", "version"})
+_NUMBERED = frozenset(
+    {"isbn", "issn", "ean", "sku", "upc", "gtin", "vin", "ref", "invoice", "ticket", "order", "model", "version"}
+)
 """Words before a number that is no house's."""
 
 
