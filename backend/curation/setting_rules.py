@@ -16,9 +16,9 @@ from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.detectors.personal import DETECTOR, VERSION
 from backend.detectors.privacy import SETTING, PrivacyRules, as_setting, rules_of
-from backend.errors import NotFound
 from backend.store.findings import refresh_findings
-from backend.store.records import Project, Record, RecordRevision
+from backend.store.locking import locked_project
+from backend.store.records import Record, RecordRevision
 from backend.vocabulary import Action, FindingKind, FindingStatus, Replacement
 
 MOST_AT_ONCE = 2000
@@ -49,9 +49,7 @@ def set_rules(
 ) -> PrivacyRules:
     """Change what the project looks for; returns the rules as they are kept."""
     check(actor, Action.EDIT_SETTINGS, project_id)
-    project = session.exec(select(Project).where(Project.id == project_id).with_for_update(key_share=True)).one_or_none()
-    if project is None:
-        raise NotFound("There is no such project.")
+    project = locked_project(session, project_id)
     rules = PrivacyRules(kinds=frozenset(kinds), allowed=frozenset(allowed), patterns=tuple(patterns), replacement=replacement)
     kept = as_setting(rules)
     project.settings = {**project.settings, SETTING: kept}

@@ -21,11 +21,11 @@ from backend.datasets.kinds import NEEDS, Labelling
 from backend.datasets.lessons import Harvest
 from backend.datasets.manifests import FrozenRow
 from backend.datasets.splits import Ratios
-from backend.errors import NotFound, NotReady
+from backend.errors import NotReady
 from backend.settings import Settings
 from backend.store import frozen
+from backend.store.locking import locked_project
 from backend.store.models import Snapshot, SnapshotRow
-from backend.store.records import Project
 from backend.vocabulary import Action, SnapshotKind, Split
 
 
@@ -48,9 +48,7 @@ def freeze(
     the manifest.
     """
     check(actor, Action.SNAPSHOT, project_id)
-    project = session.exec(select(Project).where(Project.id == project_id).with_for_update()).one_or_none()
-    if project is None:
-        raise NotFound("There is no such project.")
+    project = locked_project(session, project_id)
     shares = ratios or Ratios()
     how = labelling or Labelling()
     found = queries.harvest(session, project_id, how)

@@ -15,11 +15,12 @@ from sqlmodel import Session, col, select
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.errors import AlreadyDone, Conflict, InvalidInput, NotFound, NotReady
+from backend.errors import AlreadyDone, Conflict, InvalidInput, NotReady
 from backend.evaluation.evaluating import baseline_of, version_of
 from backend.evaluation.evidence import standing
 from backend.evaluation.gates import Gate, Outcome
 from backend.settings import Settings
+from backend.store.locking import locked_project
 from backend.store.models import ModelVersion, Promotion
 from backend.store.records import Project
 from backend.vocabulary import Action, PromotionKind, Stage
@@ -47,7 +48,7 @@ def promote(
     became current meanwhile. Nothing is changed then.
     """
     check(actor, Action.PROMOTE, project_id)
-    project, version = _locked(session, project_id), version_of(session, project_id, version_id)
+    project, version = locked_project(session, project_id), version_of(session, project_id, version_id)
     session.refresh(version)
     if project.current_version_id == version_id:
         raise AlreadyDone(f"{version.name} is the current version already.")
@@ -70,7 +71,7 @@ def roll_back(
 ) -> Promotion:
     """Make the version current that was current before `leaves`; before the first promotion that is the base model."""
     check(actor, Action.PROMOTE, project_id)
-    project = _locked(session, project_id)
+    project = locked_project(session, project_id)
     if project.current_version_id is None:
         raise NotReady("No version was promoted yet, so there is nothing to roll back.")
     if project.current_version_id != leaves:
@@ -86,7 +87,7 @@ def roll_back(
 def refuse(*, session: Session, actor: Actor, project_id: int, version_id: int, reason: str) -> Promotion:
     """Retire a candidate. It can still be promoted later, by a new decision."""
     check(actor, Action.PROMOTE, project_id)
-    project, version = _locked(session, project_id), version_of(session, project_id, version_id)
+    project, version = locked_project(session, project_id), version_of(session, project_id, version_id)
     session.refresh(version)
     if version.stage is not Stage.CANDIDATE:
         raise Conflict(f"{version.name} is no candidate any more; it is {version.stage}.")
@@ -102,7 +103,7 @@ def refuse(*, session: Session, actor: Actor, project_id: int, version_id: int, 
 def set_gate(*, session: Session, actor: Actor, project_id: int, gate: Gate) -> Gate:
     """Replace the project's gate. Decisions made before keep the gate that they were held against."""
     check(actor, Action.EDIT_SETTINGS, project_id)
-    project = _locked(session, project_id)
+    project = locked_project(session, project_id)
     before = project.settings.get("gate")
     project.settings = {**project.settings, "gate": gate.to_json()}
     session.add(project)
@@ -142,14 +143,6 @@ def _earlier(session: Session, current: ModelVersion) -> ModelVersion:
     if base.id == current.id:
         raise NotReady("There is no earlier version to go back to.")
     return base
-
-
-def _locked(session: Session, project_id: int) -> Project:
-    query = select(Project).where(Project.id == project_id).with_for_update().execution_options(populate_existing=True)
-    project = session.exec(query).one_or_none()
-    if project is None:
-        raise NotFound("There is no such project.")
-    return project
 
 
 def _servable(settings: Settings, version: ModelVersion) -> None:

@@ -20,15 +20,16 @@ from sqlmodel import Session, select
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.errors import AlreadyDone, NotFound
+from backend.errors import AlreadyDone
 from backend.intake import filing
 from backend.intake.files import Options, Progress, Taken, content_digest, take
 from backend.intake.mapping import Mapping
 from backend.intake.proposing import propose_faqs
 from backend.intake.readers.rows import Rejected
 from backend.settings import Settings
+from backend.store.locking import locked_project
 from backend.store.privacy import rules_for
-from backend.store.records import Project, Source
+from backend.store.records import Source
 from backend.vocabulary import Action
 
 LISTED = 20
@@ -86,7 +87,7 @@ def import_file(
     tell(0.4, "Looking for duplicates")
     compared = filing.compare(session, project_id, taken.drafts)
     session.rollback()
-    lock_project(session, project_id)
+    locked_project(session, project_id)  # imports into it come one after another, others' writes go on
     refuse_twice(session, project_id, content, options)
     if compared.state != filing.state_of(session, project_id):
         compared = filing.compare(session, project_id, taken.drafts)
@@ -112,13 +113,6 @@ def authorise(actor: Actor, project_id: int, options: Options) -> None:
     check(actor, Action.IMPORT, project_id)
     if options.approved:
         check(actor, Action.APPROVE_FAQ, project_id)
-
-
-def lock_project(session: Session, project_id: int) -> None:
-    """Hold the project until the transaction ends: imports into it come one after another, others' writes go on."""
-    found = session.exec(select(Project.id).where(Project.id == project_id).with_for_update(key_share=True)).one_or_none()
-    if found is None:
-        raise NotFound("There is no such project.")
 
 
 def refuse_twice(session: Session, project_id: int, content: Path | bytes, options: Options) -> None:

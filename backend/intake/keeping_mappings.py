@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.errors import InvalidInput, NotFound
 from backend.intake.mapping import Mapping
+from backend.store.locking import locked_project
 from backend.store.records import Project
 from backend.vocabulary import Action
 
@@ -22,7 +23,7 @@ def keep_mapping(*, session: Session, actor: Actor, project_id: int, name: str, 
     name = name.strip().replace("\x00", "")
     if not 0 < len(name) <= 80:
         raise InvalidInput("Give the mapping a name of at most 80 characters.")
-    project = _locked(session, project_id)
+    project = locked_project(session, project_id)
     kept = {**project.settings.get(_KEY, {}), name: mapping.to_json()}
     if len(kept) > MOST_KEPT:
         raise InvalidInput(f"A project keeps at most {MOST_KEPT} mappings. Forget one first.")
@@ -32,7 +33,7 @@ def keep_mapping(*, session: Session, actor: Actor, project_id: int, name: str, 
 def forget_mapping(*, session: Session, actor: Actor, project_id: int, name: str) -> None:
     """Forget a kept mapping. Imports that used it keep theirs."""
     check(actor, Action.IMPORT, project_id)
-    project = _locked(session, project_id)
+    project = locked_project(session, project_id)
     kept = dict(project.settings.get(_KEY, {}))
     if kept.pop(name, None) is None:
         raise NotFound("There is no mapping of this name.")
@@ -45,13 +46,6 @@ def kept_mappings(session: Session, *, actor: Actor, project_id: int) -> dict[st
     project = session.get(Project, project_id)
     stored = project.settings.get(_KEY, {}) if project is not None else {}
     return {name: Mapping.from_json(value) for name, value in sorted(stored.items())}
-
-
-def _locked(session: Session, project_id: int) -> Project:
-    project = session.exec(select(Project).where(Project.id == project_id).with_for_update(key_share=True)).one_or_none()
-    if project is None:
-        raise NotFound("There is no such project.")
-    return project
 
 
 def _save(session: Session, actor: Actor, project: Project, kept: dict[str, object], action: str, name: str) -> None:

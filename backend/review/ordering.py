@@ -23,6 +23,7 @@ from backend.errors import NotFound
 from backend.review import lessons, worth
 from backend.review.worth import Place
 from backend.store.base import Json, now
+from backend.store.locking import locked_task
 from backend.store.work import Figure, Item, Slot, Task
 from backend.task_options import TaskOptions
 from backend.vocabulary import Action, ItemOrder, ItemPurpose, ItemStatus, TaskStatus
@@ -57,10 +58,7 @@ def find_order(session: Session, *, actor: Actor, project_id: int, task_id: int)
 def reorder(*, session: Session, actor: Actor, project_id: int, task_id: int, order: Order | None = None) -> Order:
     """Give the open items their new places; `order` is what `find_order` found just before, None to look here and now."""
     check(actor, Action.CREATE_TASK, project_id)
-    query = select(Task).where(Task.id == task_id, Task.project_id == project_id).with_for_update(key_share=True)
-    task = session.exec(query).one_or_none()
-    if task is None:
-        raise NotFound("There is no such task in this project.")
+    task = locked_task(session, project_id, task_id)
     found = order or _find(session, task)
     moved = _take_over(session, task, found)
     if moved:

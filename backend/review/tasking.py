@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.errors import Conflict, InvalidInput, NotFound, NotReady
+from backend.errors import Conflict, InvalidInput, NotReady
 from backend.review import ordering, planning
 from backend.review.planning import Plan
 from backend.review.queueing import QUEUE
@@ -23,6 +23,7 @@ from backend.review.selections import Selection
 from backend.rubrics import DEFAULT_RATING_RUBRIC, NO_QUESTIONS, Rubric
 from backend.store.accounts import Account, Membership
 from backend.store.items import add_items
+from backend.store.locking import locked_project, locked_task
 from backend.store.records import Project
 from backend.store.work import RubricVersion, Task
 from backend.task_options import TaskOptions
@@ -94,7 +95,7 @@ def create_task(
 def add_items_like(*, session: Session, actor: Actor, project_id: int, task_id: int, size: int | None = None) -> int:
     """Add up to `size` questions (None: all) that fit the task's selection and are not in it yet; returns how many items."""
     check(actor, Action.CREATE_TASK, project_id)
-    task = load_task(session, project_id, task_id)
+    task = locked_task(session, project_id, task_id)
     _refuse_closed(task)
     options = TaskOptions.from_json(task.options)
     if not options.source:
@@ -132,7 +133,7 @@ def revise_rubric(
 ) -> RubricVersion:
     """Ask other questions, or give other guidelines, from now on. Raises Conflict where `based_on` is not the newest."""
     check(actor, Action.CREATE_TASK, project_id)
-    task = load_task(session, project_id, task_id)
+    task = locked_task(session, project_id, task_id)
     _refuse_closed(task)
     if task.rubric_version != based_on:
         raise Conflict("Somebody changed this task's questions meanwhile. Nothing was saved; look at the newest version first.")
@@ -152,7 +153,7 @@ def revise_rubric(
 def change_status(*, session: Session, actor: Actor, project_id: int, task_id: int, status: TaskStatus) -> Task:
     """Pause, go on with, or close a task. A closed one stays closed."""
     check(actor, Action.CREATE_TASK, project_id)
-    task = load_task(session, project_id, task_id)
+    task = locked_task(session, project_id, task_id)
     if status is not TaskStatus.CLOSED:
         _refuse_closed(task)
     if task.status is not status:
@@ -177,7 +178,7 @@ def change_options(
     How the items were chosen, and who is paused, stays as it is.
     """
     check(actor, Action.CREATE_TASK, project_id)
-    task = load_task(session, project_id, task_id)
+    task = locked_task(session, project_id, task_id)
     _refuse_closed(task)
     before = TaskOptions.from_json(task.options)
     wanted = replace(options, drawn=before.drawn, identical=before.identical, source=before.source, excluded=before.excluded)
@@ -195,7 +196,7 @@ def set_default_rubric(*, session: Session, actor: Actor, project_id: int, rubri
     """What rating tasks of this project ask from now on unless their lead writes other questions."""
     check(actor, Action.EDIT_SETTINGS, project_id)
     rubric.check_for(TaskKind.RATE)
-    project = session.exec(select(Project).where(Project.id == project_id).with_for_update()).one()
+    project = locked_project(session, project_id)
     project.settings = {**project.settings, "rubric": rubric.to_json()}
     session.add(project)
     audit.record(session, actor, "rubric.default", project_id=project_id, questions=list(rubric.keys))
@@ -210,15 +211,6 @@ def rubric_of(project: Project) -> Rubric:
 
 
 # --- parts of use-cases: nothing below commits -----------------------------------------------------------------------
-
-
-def load_task(session: Session, project_id: int, task_id: int) -> Task:
-    """The task, locked until the transaction ends. Raises NotFound, also for a task of another project."""
-    query = select(Task).where(Task.id == task_id, Task.project_id == project_id).with_for_update(key_share=True)
-    task = session.exec(query.execution_options(populate_existing=True)).one_or_none()
-    if task is None:
-        raise NotFound("There is no such task in this project.")
-    return task
 
 
 def _refuse_nothing(plan: Plan) -> None:

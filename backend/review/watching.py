@@ -22,6 +22,7 @@ from backend.review.drift import fallen
 from backend.review.grading import grade, is_right
 from backend.store.accounts import Account
 from backend.store.base import now
+from backend.store.locking import locked_task
 from backend.store.work import Annotation, Gold, Item, Qualification, Task
 from backend.task_options import TaskOptions
 from backend.vocabulary import Action, ItemPurpose
@@ -32,7 +33,7 @@ WATCHED = (ItemPurpose.GOLD, ItemPurpose.REPEAT)
 def pause_rater(*, session: Session, actor: Actor, project_id: int, task_id: int, account_id: int, paused: bool = True) -> Task:
     """Give a rater no more items of this task, or let them in again. Their answers stay and count."""
     check(actor, Action.CREATE_TASK, project_id)
-    task = _task(session, project_id, task_id)
+    task = locked_task(session, project_id, task_id)
     if session.get(Account, account_id) is None:
         raise NotFound("There is no such rater.")
     options = TaskOptions.from_json(task.options)
@@ -48,7 +49,7 @@ def pause_rater(*, session: Session, actor: Actor, project_id: int, task_id: int
 def put_notice_away(*, session: Session, actor: Actor, project_id: int, task_id: int, account_id: int) -> None:
     """A lead has looked at the notice: only answers after this one can bring it back."""
     check(actor, Action.CREATE_TASK, project_id)
-    _task(session, project_id, task_id)
+    locked_task(session, project_id, task_id)
     found = _standing(session, task_id, account_id)
     if found is None or found.drifted_at is None:
         raise NotFound("There is no such notice any more.")
@@ -144,10 +145,3 @@ def _scores(session: Session, task_id: int, account_id: int) -> dict[ItemPurpose
 def _standing(session: Session, task_id: int, account_id: int) -> Qualification | None:
     query = select(Qualification).where(Qualification.task_id == task_id, Qualification.account_id == account_id)
     return session.exec(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
-
-
-def _task(session: Session, project_id: int, task_id: int) -> Task:
-    task = session.exec(select(Task).where(Task.id == task_id, Task.project_id == project_id).with_for_update()).one_or_none()
-    if task is None:
-        raise NotFound("There is no such task in this project.")
-    return task

@@ -28,6 +28,7 @@ from backend.jobs import outcomes, queue
 from backend.jobs.outcomes import Outcome
 from backend.settings import Settings
 from backend.store import frozen
+from backend.store.locking import locked_project
 from backend.store.models import Job, ModelVersion, Run, Snapshot
 from backend.store.records import Project
 from backend.training import recipes
@@ -53,7 +54,7 @@ def start_run(
     Raises InvalidInput for a recipe that cannot be, or does not fit what the snapshot holds.
     """
     check(actor, Action.TRAIN, project_id)
-    project = _locked_project(session, project_id)
+    project = locked_project(session, project_id)
     snapshot = session.get(Snapshot, snapshot_id)
     if snapshot is None or snapshot.project_id != project_id:
         raise NotFound("There is no such snapshot in this project.")
@@ -182,7 +183,7 @@ def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome)
         subject, objective = f"run:{run.id}", run.config["objective"]
         audit.record(session, SYSTEM, "run.made", project_id=run.project_id, subject=subject, objective=objective)
         return
-    project = _locked_project(session, run.project_id)
+    project = locked_project(session, run.project_id)
     base = base_version(session, settings, project, run.config["base_model"], run.config.get("revision"))
     version = _candidate(session, project, run, base, folder)
     serve(settings, version)
@@ -258,13 +259,6 @@ def _candidate(session: Session, project: Project, run: Run, base: ModelVersion,
 
 def _newest_number(session: Session, project: Project) -> int | None:
     return session.exec(select(func.max(ModelVersion.number)).where(ModelVersion.project_id == project.id)).one()
-
-
-def _locked_project(session: Session, project_id: int) -> Project:
-    project = session.exec(select(Project).where(Project.id == project_id).with_for_update()).one_or_none()
-    if project is None:
-        raise NotFound("There is no such project.")
-    return project
 
 
 def _write_config(folder: Path, config: Mapping[str, Any]) -> None:
