@@ -12,7 +12,7 @@ from typing import Any
 
 from backend.intake.readers.encodings import Encoding
 from backend.intake.readers.packed import check_packed
-from backend.intake.readers.passages import TALK, Block, rows_of
+from backend.intake.readers.passages import SECTIONS, Block, Found, rows_of
 from backend.intake.readers.rows import Limits, Reading, Rejected, Row, Source, limited
 
 WORD, PORTABLE = frozenset({"docx"}), frozenset({"pdf"})
@@ -35,7 +35,7 @@ def read_word(source: Source, limits: Limits) -> Reading:
     except (OpcError, KeyError, ValueError, OSError) as error:
         raise source.refuse("cannot be opened as a Word file; it may be broken.") from error
     blocks = [Block(text, _level(style), number) for number, (text, style) in enumerate(paragraphs, start=1) if text.strip()]
-    return _reading(source, limits, "docx", f"{len(blocks):,} paragraphs", blocks)
+    return _document(source, limits, "docx", f"{len(blocks):,} paragraphs", blocks)
 
 
 def _level(style: str | None) -> int:
@@ -61,7 +61,7 @@ def read_pdf(source: Source, limits: Limits) -> Reading:
     if not any(page.strip() for page in pages):
         raise source.refuse("holds pictures of text, not text. Run it through text recognition (OCR) first.")
     blocks = [block for number, page in enumerate(pages, start=1) for block in plain_blocks(page, part=number)]
-    return _reading(source, limits, "pdf", f"{len(pages):,} pages", blocks)
+    return _document(source, limits, "pdf", f"{len(pages):,} pages", blocks)
 
 
 def read_web(source: Source, encoding: Encoding, limits: Limits) -> Reading:
@@ -71,7 +71,7 @@ def read_web(source: Source, encoding: Encoding, limits: Limits) -> Reading:
     tree = LexborHTMLParser(_text(source, encoding))
     tree.strip_tags(["script", "style", "noscript", "template", "nav", "svg"])
     blocks = list(_web_blocks(tree)) or list(plain_blocks(tree.text(separator="\n")))
-    return _reading(source, limits, "html", encoding.name, blocks)
+    return _document(source, limits, "html", encoding.name, blocks)
 
 
 def _web_blocks(tree: Any) -> Iterator[Block]:
@@ -86,7 +86,7 @@ def _web_blocks(tree: Any) -> Iterator[Block]:
 
 def read_markdown(source: Source, encoding: Encoding, limits: Limits) -> Reading:
     """A Markdown file."""
-    return _reading(source, limits, "markdown", encoding.name, list(markdown_blocks(_text(source, encoding))))
+    return _document(source, limits, "markdown", encoding.name, list(markdown_blocks(_text(source, encoding))))
 
 
 def markdown_blocks(text: str) -> Iterator[Block]:
@@ -155,11 +155,10 @@ def begins_with_a_time(head: str) -> bool:
 
 def read_text(source: Source, encoding: Encoding, limits: Limits) -> Reading | None:
     """Plain text that is a transcript or a list of questions and answers; None where it looks like a table."""
-    blocks = list(plain_blocks(_text(source, encoding)))
-    columns, found = rows_of(blocks)
-    if not found or (columns != TALK and "passage" in columns):
+    columns, found = rows_of(list(plain_blocks(_text(source, encoding))))
+    if not found or columns == SECTIONS:
         return None
-    return _reading(source, limits, "text", encoding.name, blocks)
+    return _reading(source, limits, "text", encoding.name, columns, found)
 
 
 def _text(source: Source, encoding: Encoding) -> str:
@@ -167,12 +166,16 @@ def _text(source: Source, encoding: Encoding) -> str:
         return str(file.read())
 
 
-def _reading(source: Source, limits: Limits, kind: str, detail: str, blocks: list[Block]) -> Reading:
+def _document(source: Source, limits: Limits, kind: str, detail: str, blocks: list[Block]) -> Reading:
     columns, found = rows_of(blocks)
     if not found:
         raise source.refuse(
             "holds no talk, no questions with answers and no headings with text under them. Put headings in, or import a table."
         )
+    return _reading(source, limits, kind, detail, columns, found)
+
+
+def _reading(source: Source, limits: Limits, kind: str, detail: str, columns: tuple[str, ...], found: list[Found]) -> Reading:
     make: Callable[[], Iterator[Row | Rejected]] = lambda: limited(  # noqa: E731 - each iteration begins anew
         (Row(one.part, one.values) for one in found), source, limits
     )

@@ -59,10 +59,8 @@ def rows_of(blocks: Sequence[Block]) -> tuple[tuple[str, ...], list[Found]]:
     """(columns, rows) by what fits: a transcript, else questions and answers, else sections. No rows: nothing usable."""
     if talks := list(_talks(blocks)):
         return TALK, talks
-    pairs = list(_pairs(blocks))
-    if pairs and 2 * len(pairs) > len(list(_sections(blocks))):
-        return FAQ, pairs
-    return SECTIONS, list(_sections(blocks))
+    pairs, sections = list(_pairs(blocks)), list(_sections(blocks))
+    return (FAQ, pairs) if 2 * len(pairs) > len(sections) else (SECTIONS, sections)
 
 
 def _talks(blocks: Sequence[Block]) -> Iterator[Found]:
