@@ -14,9 +14,6 @@ from backend.errors import InvalidInput
 from backend.rubrics import NO_QUESTIONS, Rubric
 from backend.vocabulary import QuestionType
 
-Places = Sequence[Sequence[int]]
-"""A ranking by the places of what was shown, the best first; those that share a place stand together."""
-
 
 def rubric_of(stored: Mapping[str, Any]) -> Rubric:
     """A task's rubric as it keeps it; comparisons and rankings may have none."""

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from backend.store.base import Json, now
 from backend.store.work import Item, Slot, Task
-from backend.vocabulary import FINISHED_ITEMS, ItemPurpose, ItemStatus
+from backend.vocabulary import ItemPurpose, ItemStatus
 
 _CHUNK = 50_000
 _COLUMNS: Any = inspect(Item).columns
@@ -42,17 +42,6 @@ def add_items(session: Session, *, task: Task, subjects: Iterable[Mapping[str, A
         )
         session.execute(insert(Slot).from_select(["task_id", "item_id", "number", "fence"], added.order_by(col(Item.id))))
     return end - start
-
-
-def saved_judgements(session: Session, *, task: Task) -> int:
-    """How many judgements an adaptive overlap saved so far: what its finished items would have got at most, less what they
-    got. 0 for a fixed overlap."""
-    if task.overlap_max is None:
-        return 0
-    finished = (Item.task_id == task.id, Item.purpose == ItemPurpose.WORK, col(Item.status).in_(FINISHED_ITEMS))
-    items = session.exec(select(func.count()).select_from(Item).where(*finished)).one()
-    slots = select(func.count()).select_from(Slot).join(Item, col(Item.id) == col(Slot.item_id)).where(*finished)
-    return task.overlap_max * items - session.exec(slots).one()
 
 
 def _insert(session: Session, task: Task, start: int, chunk: Sequence[Mapping[str, Any]]) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, func, select
 
-from backend.access.actors import Actor
+from backend.access.actors import SYSTEM, Actor
 from backend.review import annotating, leases
+from backend.review.task_queries import task_cards
 from backend.rubrics import Question, Rubric
 from backend.store.database import Database
-from backend.store.items import add_items, saved_judgements
+from backend.store.items import add_items
 from backend.store.models import Response
 from backend.store.work import Item, Slot, Task
 from backend.task_options import TaskOptions
@@ -57,6 +58,11 @@ class Desk:
         self.session.expire_all()
         item = self.session.exec(select(Item)).one()
         return item.status, self.session.exec(select(func.count()).select_from(Slot)).one()
+
+    @property
+    def saved(self) -> int:
+        (card,) = task_cards(self.session, actor=SYSTEM, project_id=self.task.project_id)
+        return card.answers_saved
 
 
 @pytest.mark.parametrize(
@@ -150,9 +156,9 @@ def test_copies_are_never_disputed(sqlite: Database) -> None:
 def test_the_judgements_that_were_saved_are_counted_on_finished_items(database: Database) -> None:
     with database.writing() as session:
         desk = Desk(session, overlap=2, overlap_max=5)
-        assert saved_judgements(session, task=desk.task) == 0
+        assert desk.saved == 0
         desk.rate(4, 5)
-        assert saved_judgements(session, task=desk.task) == 3
+        assert desk.saved == 3
 
 
 def test_an_item_for_one_account_goes_to_nobody_else(database: Database) -> None:
