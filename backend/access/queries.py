@@ -103,8 +103,8 @@ def project_id_of(session: Session, slug: str) -> int:
     """The id of the project with this short name, as commands give it. Raises NotFound, naming those that there are."""
     found = session.exec(select(Project.id).where(Project.slug == slug)).first()
     if found is None:
-        known = ", ".join(session.exec(select(Project.slug).order_by(col(Project.slug)).limit(20))) or "none yet"
-        raise NotFound(f"There is no project {slug!r}. The projects are: {known}.")
+        known = ", ".join(session.exec(select(Project.slug).order_by(col(Project.slug)).limit(20)))
+        raise NotFound(f"There is no project {slug!r}. " + (f"There are: {known}." if known else "Load one with `sample`."))
     return found
 
 

@@ -7,17 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, col, select
-
 from backend.access.actors import SYSTEM
 from backend.access.queries import project_id_of
 from backend.datasets.exporting import SHAPES, What, export
 from backend.datasets.freezing import freeze
 from backend.datasets.kinds import Labelling
 from backend.datasets.splits import Ratios
-from backend.errors import InvalidInput, NotFound, ServiceUnavailable
+from backend.errors import InvalidInput, ServiceUnavailable
 from backend.runtime import Runtime
-from backend.store.models import Snapshot
+from backend.store.frozen import snapshot_id
 from backend.vocabulary import SnapshotKind, Split
 
 
@@ -94,21 +92,11 @@ def _export(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
             project_id=project_id,
             what=what,
             shape=SHAPES[arguments.shape],
-            snapshot_id=_snapshot_id(session, project_id, arguments.snapshot) if what is What.SNAPSHOT else None,
+            snapshot_id=snapshot_id(session, project_id, arguments.snapshot) if what is What.SNAPSHOT else None,
             split=Split(arguments.split) if arguments.split else None,
         )
     _write(arguments.out, made.content)
     return {"file": str(arguments.out), "rows": made.rows, "bytes": len(made.content), "as": arguments.shape}
-
-
-def _snapshot_id(session: Session, project_id: int, number: int | None) -> int:
-    query = select(Snapshot.id).where(Snapshot.project_id == project_id).order_by(col(Snapshot.number).desc())
-    if number is not None:
-        query = query.where(Snapshot.number == number)
-    found = session.exec(query).first()
-    if found is None:
-        raise NotFound(f"This project has no snapshot {number}." if number else "This project has no snapshot yet.")
-    return found
 
 
 def _write(path: Path, content: bytes) -> None:

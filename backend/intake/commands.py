@@ -9,18 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, col, select
-
 from backend.access.actors import SYSTEM
+from backend.access.queries import project_id_of
 from backend.conversations import Shape
-from backend.errors import AlreadyDone, InvalidInput, NotFound, TouchstoneError
+from backend.errors import AlreadyDone, InvalidInput, TouchstoneError
 from backend.intake.archives import is_archive, members
 from backend.intake.files import Options, Progress, limits_of, preview
 from backend.intake.importing import import_file
 from backend.intake.mapping import Mapping
 from backend.intake.sampling import SLUG, load_sample
 from backend.runtime import Runtime
-from backend.store.records import Project
 
 _HINT = "--map prompt=question,response=answer,meta=language+channel"
 
@@ -45,7 +43,7 @@ def register(subparsers: Any) -> None:
 def import_files(arguments: argparse.Namespace, runtime: Runtime) -> dict[str, Any]:
     """Import each file in a transaction of its own. Raises InvalidInput, after the others, when one was refused."""
     with runtime.database.reading() as session:
-        project_id = _project_id(session, arguments.project)
+        project_id = project_id_of(session, arguments.project)
     options = Options(mask=arguments.mask, as_faqs=arguments.kind == "faqs", approved=arguments.approved)
     files: list[dict[str, Any]] = []
     refused: list[str] = []
@@ -81,14 +79,6 @@ def _contents(paths: Iterable[Path], runtime: Runtime, refused: list[str]) -> It
                 refused.append(member.problem)
             else:
                 yield member.name, member.content
-
-
-def _project_id(session: Session, slug: str) -> int:
-    found = session.exec(select(Project.id).where(Project.slug == slug)).one_or_none()
-    if found is None:
-        names = ", ".join(session.exec(select(Project.slug).order_by(col(Project.slug)).limit(20)))
-        raise NotFound(f"There is no project {slug!r}. " + (f"There are: {names}." if names else "Load one with `sample`."))
-    return found
 
 
 def _landed(files: list[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""A snapshot's folder against its manifest: what freezing promises and what a run relies on."""
+"""Snapshots by their number, and their folders against their manifests: what freezing promises and a run relies on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.errors import IntegrityViolated
+from sqlmodel import Session, col, select
+
+from backend.errors import IntegrityViolated, NotFound
+from backend.store.models import Snapshot
 
 MANIFEST = "manifest.json"
+
+
+def snapshot_id(session: Session, project_id: int, number: int | None) -> int:
+    """The id of the project's snapshot with this number, or of its newest. Raises NotFound."""
+    query = select(Snapshot.id).where(Snapshot.project_id == project_id).order_by(col(Snapshot.number).desc())
+    if number is not None:
+        query = query.where(Snapshot.number == number)
+    found = session.exec(query).first()
+    if found is None:
+        raise NotFound(f"This project has no snapshot {number}." if number else "This project has no snapshot yet. Freeze one.")
+    return found
 
 
 def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:

@@ -10,14 +10,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from backend.access.actors import SYSTEM
 from backend.access.queries import project_id_of
 from backend.errors import InvalidInput, NotFound, TouchstoneError
 from backend.jobs.waiting import wait
 from backend.runtime import Runtime
-from backend.store.models import ModelVersion, Run, Snapshot
+from backend.store.frozen import snapshot_id
+from backend.store.models import ModelVersion, Run
 from backend.training import launching, recipes
 from backend.vocabulary import JobKind, JobStatus
 
@@ -44,7 +45,7 @@ def _train(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
             actor=SYSTEM,
             settings=house.settings,
             project_id=project_id,
-            snapshot_id=_snapshot_id(session, project_id, arguments.snapshot),
+            snapshot_id=snapshot_id(session, project_id, arguments.snapshot),
             recipe=recipe,
             name=arguments.name,
             initial_version_id=_version_id(session, project_id, arguments.version) if arguments.version else None,
@@ -82,13 +83,3 @@ def _recipe_file(path: Path | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(f"{path} must hold a JSON object of recipe fields.")
     return value
-
-
-def _snapshot_id(session: Session, project_id: int, number: int | None) -> int:
-    query = select(Snapshot.id).where(Snapshot.project_id == project_id).order_by(col(Snapshot.number).desc())
-    if number is not None:
-        query = query.where(Snapshot.number == number)
-    found = session.exec(query).first()
-    if found is None:
-        raise NotFound(f"This project has no snapshot {number}." if number else "Freeze a snapshot first: it has none yet.")
-    return found
