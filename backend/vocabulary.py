@@ -91,6 +91,21 @@ class FindingKind(StrEnum):
     DATE = "date"
     AGE = "age"
     POSTCODE = "postcode"
+    MARKUP = "markup"
+    PLACEHOLDER = "placeholder"
+    BOILERPLATE = "boilerplate"
+    TRUNCATED = "truncated"
+    ECHO = "echo"
+    LANGUAGE = "language"
+    SPELLING = "spelling"
+    ABUSE = "abuse"
+    LENGTH = "length"
+    READABILITY = "readability"
+    UNANSWERED = "unanswered"
+    UNSUPPORTED = "unsupported"
+    VOICE = "voice"
+    CONTRADICTION = "contradiction"
+    POOR_ANSWER = "poor_answer"
 
 
 PERSONAL_FINDINGS = frozenset(
@@ -102,6 +117,30 @@ PERSONAL_FINDINGS = frozenset(
     }
 )  # fmt: skip
 """Findings that keep a record out of snapshots while they are open. A project chooses which of them are looked for."""
+
+
+class Check(StrEnum):
+    """A family of checks that `clean` runs. Those of one record come first; the last three look at the whole project."""
+
+    TEXT = "text"
+    LANGUAGE = "language"
+    SPELLING = "spelling"
+    PERSONAL = "personal"
+    ABUSE = "abuse"
+    VOICE = "voice"
+    QUALITY = "quality"
+    SUPPORT = "support"
+    SENTIMENT = "sentiment"
+    DUPLICATES = "duplicates"
+    CONTRADICTIONS = "contradictions"
+    TOPICS = "topics"
+
+
+PROJECT_CHECKS = (Check.DUPLICATES, Check.CONTRADICTIONS, Check.TOPICS)
+"""Checks that look at a project's records together; the others look at one record at a time."""
+DETECTED = "detected · "
+"""What the name of a slice begins with that a check gave, as in "detected · topic". Such slices are worked out anew at will;
+they are neither exported nor taken from files."""
 
 
 class Replacement(StrEnum):
@@ -248,6 +287,33 @@ class PromotionKind(StrEnum):
     PROMOTED = "promoted"
     REFUSED = "refused"
     ROLLED_BACK = "rolled_back"
+
+
+class MadeBy(StrEnum):
+    """How a synthetic record was made from another one; people's own records have none of these."""
+
+    PEOPLE = ""
+    REPHRASED = "rephrased"
+    TYPOS = "typos"
+    LOWER_CASE = "lower_case"
+    JOINED = "joined"
+    MODEL = "model"
+    COUNTERFACTUAL = "counterfactual"
+
+
+class MitigationKind(StrEnum):
+    """What is done about an imbalance in the data."""
+
+    REWEIGHING = "reweighing"
+    RESAMPLING = "resampling"
+    COUNTERFACTUALS = "counterfactuals"
+
+
+class SourcePurpose(StrEnum):
+    """What an import is for: the project's own subject, or general talk that is mixed in by a stated share."""
+
+    OWN = "own"
+    GENERAL = "general"
 
 
 class Thumb(StrEnum):

@@ -18,8 +18,8 @@ COMPOSITION = ("backend.__main__", "backend.loop", "backend.wiring")
 KNOWS_THE_CONTRACT = ("jobs", "training", "evaluation")
 HEAVY = {"torch", "transformers", "peft"}
 TOP_LEVEL = {
-    "app.py", "pages", "backend", "trainer", "tests", "requirements.txt", "requirements-dev.txt", "README.md", "Makefile",
-    "Procfile", "pyproject.toml", "CHANGELOG.md", "LICENSE",
+    "app.py", "pages", "backend", "trainer", "tests", "requirements.txt", "requirements-dev.txt", "requirements-cluster.txt",
+    "README.md", "Makefile", "Procfile", "pyproject.toml", "CHANGELOG.md", "LICENSE",
 }  # fmt: skip
 
 

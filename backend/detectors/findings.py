@@ -23,6 +23,8 @@ class Finding:
     version: str
     proposal: str | None = None
     """What would stand in place of the span; None where a person has to decide."""
+    why: str = ""
+    """In words, what is wrong, where the kind does not say it all. Stored as `detail["why"]`."""
 
 
 def apply(text: str, findings: Iterable[Finding]) -> str:

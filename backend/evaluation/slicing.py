@@ -21,9 +21,8 @@ from backend.rubrics import Question
 from backend.statistics.intervals import benjamini_hochberg
 from backend.statistics.slices import compare_means, compare_shares
 from backend.statistics.stratified import Stratum, simpson_alarm
-from backend.vocabulary import QuestionType
+from backend.vocabulary import DETECTED, QuestionType
 
-DETECTED = "detected · "
 MOST_VALUES = 60
 MOST_ALARMS = 20
 LEVEL = 0.05

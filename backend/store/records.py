@@ -7,7 +7,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from backend.store.base import Table, created, document, moment, word
-from backend.vocabulary import Decision, FaqState, FindingKind, FindingStatus, RecordStatus
+from backend.vocabulary import Decision, FaqState, FindingKind, FindingStatus, MadeBy, RecordStatus, SourcePurpose
 
 
 class Project(Table, table=True):
@@ -33,6 +33,7 @@ class Source(Table, table=True):
     format: str = Field(default="", max_length=32)
     shape: str = Field(default="", max_length=32)
     mapping: dict[str, Any] = document()
+    purpose: SourcePurpose = word(SourcePurpose, SourcePurpose.OWN)
     content_hash: str = Field(max_length=64)
     imported: int = 0
     rejected: int = 0
@@ -56,6 +57,11 @@ class Record(Table, table=True):
 
     `prompt` and `answer` repeat the head revision's last user turn and last assistant turn for lists and searches.
     `approved_revision_id` names the revision that snapshots take, NULL when none is approved now.
+
+    `checked` says which families of checks saw the newest text, in which version ("" for none; `backend.store.checked`
+    reads it). `compared` is whether it was compared with the others for near duplicates: without that it enters no snapshot.
+    `weight` and `copies` are what mitigations of bias set: how much the row counts in training, and how often it stands in
+    the training split (0: not at all). A synthetic record says how it was made (`made_by`) and from which (`made_from`).
     """
 
     __table_args__ = (
@@ -76,6 +82,12 @@ class Record(Table, table=True):
     prompt: str = ""
     answer: str = ""
     slices: dict[str, Any] = document()
+    checked: str = Field(default="", max_length=400)
+    compared: bool = True
+    weight: float = 1.0
+    copies: int = 1
+    made_by: MadeBy = word(MadeBy, MadeBy.PEOPLE)
+    made_from: int | None = Field(default=None, foreign_key="record.id", index=True)
     created_at: datetime = created()
 
 

@@ -126,6 +126,36 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_chat_project_id"), ["project_id"], unique=False)
 
     op.create_table(
+        "checkrun",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("checks", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("step", sa.String(length=200), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("cursor", sa.Integer(), nullable=False),
+        sa.Column("found", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("error", sa.String(), nullable=False),
+        sa.Column("created_by", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("beat_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["created_by"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("checkrun", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_checkrun_project_id"), ["project_id"], unique=False)
+        batch_op.create_index("ix_checkrun_status", ["status", "id"], unique=False)
+
+    op.create_table(
         "faq",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
@@ -245,6 +275,36 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_membership_project_id"), ["project_id"], unique=False)
 
     op.create_table(
+        "mitigation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("options", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("before", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("after", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("created_by", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_by", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["created_by"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["undone_by"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("mitigation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_mitigation_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
         "onetimelink",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
@@ -301,6 +361,7 @@ def upgrade() -> None:
         sa.Column("format", sa.String(length=32), nullable=False),
         sa.Column("shape", sa.String(length=32), nullable=False),
         sa.Column("mapping", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("purpose", sa.String(length=32), nullable=False),
         sa.Column("content_hash", sa.String(length=64), nullable=False),
         sa.Column("imported", sa.Integer(), nullable=False),
         sa.Column("rejected", sa.Integer(), nullable=False),
@@ -320,6 +381,36 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("source", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_source_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
+        "topic",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("named_by", sa.Integer(), nullable=True),
+        sa.Column("merged_into", sa.Integer(), nullable=True),
+        sa.Column("terms", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("centre", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("points", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merged_into"],
+            ["topic.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["named_by"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("project_id", "name"),
+    )
+    with op.batch_alter_table("topic", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_topic_project_id"), ["project_id"], unique=False)
 
     op.create_table(
         "vaultentry",
@@ -393,7 +484,17 @@ def upgrade() -> None:
         sa.Column("prompt", sa.String(), nullable=False),
         sa.Column("answer", sa.String(), nullable=False),
         sa.Column("slices", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("checked", sa.String(length=400), nullable=False),
+        sa.Column("compared", sa.Boolean(), nullable=False),
+        sa.Column("weight", sa.Float(), nullable=False),
+        sa.Column("copies", sa.Integer(), nullable=False),
+        sa.Column("made_by", sa.String(length=32), nullable=False),
+        sa.Column("made_from", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["made_from"],
+            ["record.id"],
+        ),
         sa.ForeignKeyConstraint(
             ["project_id"],
             ["project.id"],
@@ -407,6 +508,7 @@ def upgrade() -> None:
     with op.batch_alter_table("record", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_record_approved_revision_id"), ["approved_revision_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_content_hash"), ["content_hash"], unique=False)
+        batch_op.create_index(batch_op.f("ix_record_made_from"), ["made_from"], unique=False)
         batch_op.create_index("ix_record_project_external", ["project_id", "external_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_project_id"), ["project_id"], unique=False)
         batch_op.create_index("ix_record_project_status", ["project_id", "status", "id"], unique=False)
@@ -484,6 +586,35 @@ def upgrade() -> None:
     with op.batch_alter_table("faqcitation", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_faqcitation_faq_id"), ["faq_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_faqcitation_record_id"), ["record_id"], unique=False)
+
+    op.create_table(
+        "importedlabel",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("record_id", sa.Integer(), nullable=False),
+        sa.Column("answer", sa.String(), nullable=False),
+        sa.Column("rejected", sa.String(), nullable=False),
+        sa.Column("thumb", sa.String(length=32), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["record_id"],
+            ["record.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["source_id"],
+            ["source.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("importedlabel", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_importedlabel_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_importedlabel_record_id"), ["record_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_importedlabel_source_id"), ["source_id"], unique=False)
 
     op.create_table(
         "modelversion",
@@ -1356,6 +1487,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_modelversion_project_id"))
 
     op.drop_table("modelversion")
+    with op.batch_alter_table("importedlabel", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_importedlabel_source_id"))
+        batch_op.drop_index(batch_op.f("ix_importedlabel_record_id"))
+        batch_op.drop_index(batch_op.f("ix_importedlabel_project_id"))
+
+    op.drop_table("importedlabel")
     with op.batch_alter_table("faqcitation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_faqcitation_record_id"))
         batch_op.drop_index(batch_op.f("ix_faqcitation_faq_id"))
@@ -1376,6 +1513,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_record_project_status")
         batch_op.drop_index(batch_op.f("ix_record_project_id"))
         batch_op.drop_index("ix_record_project_external")
+        batch_op.drop_index(batch_op.f("ix_record_made_from"))
         batch_op.drop_index(batch_op.f("ix_record_content_hash"))
         batch_op.drop_index(batch_op.f("ix_record_approved_revision_id"))
 
@@ -1388,6 +1526,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_vaultentry_project_id"))
 
     op.drop_table("vaultentry")
+    with op.batch_alter_table("topic", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_topic_project_id"))
+
+    op.drop_table("topic")
     with op.batch_alter_table("source", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_source_project_id"))
 
@@ -1397,6 +1539,10 @@ def downgrade() -> None:
 
     op.drop_table("snapshot")
     op.drop_table("onetimelink")
+    with op.batch_alter_table("mitigation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_mitigation_project_id"))
+
+    op.drop_table("mitigation")
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_membership_project_id"))
         batch_op.drop_index(batch_op.f("ix_membership_account_id"))
@@ -1419,6 +1565,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_faq_project_id"))
 
     op.drop_table("faq")
+    with op.batch_alter_table("checkrun", schema=None) as batch_op:
+        batch_op.drop_index("ix_checkrun_status")
+        batch_op.drop_index(batch_op.f("ix_checkrun_project_id"))
+
+    op.drop_table("checkrun")
     with op.batch_alter_table("chat", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_chat_project_id"))
         batch_op.drop_index(batch_op.f("ix_chat_account_id"))
