@@ -29,6 +29,11 @@ class World:
     def __getitem__(self, role: str) -> Person:
         return self.people[role]
 
+    def end_of_log(self, process: str) -> str:
+        """The last lines of a process's log."""
+        path = self.stack.data / f"{process}.log"
+        return path.read_text(encoding="utf-8", errors="replace")[-2000:] if path.exists() else "There is none."
+
     def keep(self, name: str) -> None:
         """Screens, words and logs of now, into the screenshots folder."""
         self.crowd.keep(SCREENSHOTS, name)
@@ -57,6 +62,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
     if report.failed and report.when == "call":
         for value in getattr(item, "funcargs", {}).values():
             if isinstance(value, World):
+                report.sections.append(("what people saw", value.crowd.told()))
+                report.sections.append(("the end of the worker's log", value.end_of_log("worker")))
                 value.keep(f"failed-{item.name}")
     return report
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,9 @@ from backend.access.sessions import cookie_name
 PATIENCE = 90_000
 KEY_PAUSE = 0.35
 """Seconds between two presses; the desks take faster ones of the same key for the keyboard's own repeating."""
+AGAIN = 10
+"""Seconds after which somebody tries again what seems to have had no effect."""
+TRIES = 4
 PASSWORD = "grey heron over the mill pond"
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
 PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
@@ -80,11 +83,33 @@ class Person:
         target.first.click(timeout=PATIENCE)
         self.settled()
 
-    def key(self, name: str) -> None:
-        """Press a key as a person does: not faster than a keyboard repeats, which the desks ignore."""
-        self.page.wait_for_timeout(max(0.0, KEY_PAUSE - (time.monotonic() - self.pressed)) * 1000)
-        self.page.keyboard.press(name)
-        self.pressed = time.monotonic()
+    def key(self, name: str, *, until: str | re.Pattern[str] | None = None) -> None:
+        """Press a key as a person does: not faster than a keyboard repeats, which the desks ignore. With `until`, see that
+        text then, and press again where nothing came of it, because the page was still being drawn.
+        """
+        for _ in self._tries(until):
+            self.page.wait_for_timeout(max(0.0, KEY_PAUSE - (time.monotonic() - self.pressed)) * 1000)
+            self.page.keyboard.press(name)
+            self.pressed = time.monotonic()
+
+    def pick_row(self, row: int, until: str | re.Pattern[str], *, table: int = 0) -> None:
+        """Choose a row of a table by the box at its left edge, and see what comes of it."""
+        for _ in self._tries(until):
+            pick_row(self.page, row, table=table)
+
+    def _tries(self, until: str | re.Pattern[str] | None) -> Iterator[int]:
+        """Once, and again (the body acts) until `until` is seen."""
+        for attempt in range(TRIES):
+            yield attempt
+            if until is None:
+                return
+            try:
+                self.sees(until, seconds=PATIENCE / 1000 if attempt == TRIES - 1 else AGAIN)
+                return
+            except AssertionError:
+                if attempt == TRIES - 1:
+                    raise
+                self.settled()
 
     def fill(self, label: str, text: str, *, within: Locator | None = None) -> None:
         """Type into a field by its label."""
@@ -92,15 +117,18 @@ class Person:
         box.fill(text, timeout=PATIENCE)
 
     def choose(self, label: str, option: str | re.Pattern[str]) -> None:
-        """Pick an option of a select box by its words."""
+        """Pick an option of a select box, or of one that takes several, by its words."""
+        boxes = self.page.get_by_test_id("stSelectbox").or_(self.page.get_by_test_id("stMultiSelect"))
+        box = boxes.filter(has_text=label).locator("input").first
         chosen = self.page.get_by_role("option", name=option).first
-        box = self.page.get_by_test_id("stSelectbox").filter(has_text=label).locator("input").first
-        for _ in range(3):  # a list that opens while the page is being drawn closes again
+        for attempt in range(TRIES):  # a list that opens while the page is being drawn closes again
             box.click(timeout=PATIENCE)
             try:
-                chosen.click(timeout=5_000)
+                chosen.click(timeout=PATIENCE if attempt == TRIES - 1 else AGAIN * 1000)
                 break
             except TooSlow:
+                if attempt == TRIES - 1:
+                    raise
                 self.page.keyboard.press("Escape")
         self.settled()
 
@@ -168,6 +196,15 @@ class Crowd:
             words = person.page.locator("body").inner_text(timeout=5_000)
             complaints = json.dumps(person.complaints, indent=1)
             (folder / f"{stem}.txt").write_text(f"{person.page.url}\n\n{words}\n\n{complaints}\n", encoding="utf-8")
+
+    def told(self) -> str:
+        """What everybody sees now, in words, for the report of a failure."""
+        seen = []
+        for person in self.everybody:
+            if not person.page.is_closed():
+                words = person.page.locator("body").inner_text(timeout=5_000).replace("\n\n", "\n")
+                seen.append(f"--- {person.name} at {person.page.url}\n{words[:1500]}\n{person.complaints[-5:]}")
+        return "\n".join(seen)
 
     def leave(self) -> None:
         """Close every window."""

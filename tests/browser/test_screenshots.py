@@ -37,7 +37,10 @@ def furnished(world: World) -> World:
     lead.fill("Name (raters see it, so name no version)", "Second look")
     for step in ("which items", "questions", "who", "preview"):
         lead.press(f"Next: {step}")
-    if lead.page.get_by_role("button", name="Start the task").is_enabled():
+    start = lead.page.get_by_role("button", name="Start the task")
+    unanswered = lead.main.get_by_test_id("stAlert")
+    expect(start.or_(unanswered).first).to_be_visible(timeout=PATIENCE)
+    if start.count() and start.is_enabled():
         lead.press("Start the task")
         lead.sees("is open. People find it under")
     else:  # nobody has answered anything: the screenshots are taken without the walk
