@@ -61,7 +61,8 @@ class Record(Table, table=True):
     `checked` says which families of checks saw the newest text, in which version ("" for none; `backend.store.checked`
     reads it). `compared` is whether it was compared with the others for near duplicates: without that it enters no snapshot.
     `weight` and `copies` are what mitigations of bias set: how much the row counts in training, and how often it stands in
-    the training split (0: not at all). A synthetic record says how it was made (`made_by`) and from which (`made_from`).
+    the training split (0: not at all). A synthetic record says how it was made (`made_by`) and from which (`made_from`; one
+    joined from several names the others in `made_with`).
     """
 
     __table_args__ = (
@@ -88,6 +89,7 @@ class Record(Table, table=True):
     copies: int = 1
     made_by: MadeBy = word(MadeBy, MadeBy.PEOPLE)
     made_from: int | None = Field(default=None, foreign_key="record.id", index=True)
+    made_with: list[int] = document(list)
     created_at: datetime = created()
 
 
@@ -134,7 +136,9 @@ class RecordComment(Table, table=True):
 
 
 class Finding(Table, table=True):
-    """What a check found in a revision. `message` is the turn's index; `start` and `end` are characters in it."""
+    """What a check found in a revision. `message` is the turn's index; `start` and `end` are characters in it. `proposal` is
+    what would stand in place of the span, "" to take it away, NULL where a person has to decide.
+    """
 
     __table_args__ = (Index("ix_finding_project_status", "project_id", "status", "kind"),)
 
@@ -149,7 +153,7 @@ class Finding(Table, table=True):
     score: float = 1.0
     detector: str = Field(max_length=64)
     version: str = Field(max_length=32)
-    proposal: str = ""
+    proposal: str | None = None
     detail: dict[str, Any] = document()
     status: FindingStatus = word(FindingStatus, FindingStatus.OPEN)
     closed_by: int | None = Field(default=None, foreign_key="account.id")
