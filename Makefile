@@ -50,8 +50,8 @@ bench-trainer: $(VENV)/.installed-dev  ## trainer tokens/s against HF Trainer, i
 stress: $(VENV)/.installed-dev  ## 32 raters, killed at random and some late, on 2,000 items, on both databases; prints JSON
 	$(BIN)/python -m tests.bench.stress
 
-scorecards: $(VENV)/.installed-dev  ## how good the detectors are on named data (needs ../shared/data)
-	$(BIN)/python -m tests.bench.scorecards
+scorecards: $(VENV)/.installed-dev  ## how good the detectors are on named data (needs ../shared/data; ONLY=text,abuse)
+	@$(BIN)/python -m tests.bench.scorecards --only "$(ONLY)"
 
 browser: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.browser.chromium

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from backend.curation.queries import rules, scorecard
-from backend.vocabulary import Action
+from backend.vocabulary import Action, Check
 from pages.components.notices import guarded
 from pages.components.privacy_form import show_rules
 from pages.components.scorecard import show_scorecard
@@ -22,8 +22,11 @@ with visit.reading() as session:
     held = rules(session, actor=visit.actor, project_id=visit.project_id)
 with guarded():
     show_rules(visit, held)
-with guarded():
-    show_scorecard(scorecard())
+card = scorecard(Check.PERSONAL)
+if card is not None:
+    with guarded():
+        st.subheader("How good the detector is")
+        show_scorecard(card)
 if visit.may(Action.OPEN_VAULT):
     with guarded():
         show_vault(visit)

@@ -12,10 +12,10 @@ from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.curation.masks import snippet
 from backend.detectors.privacy import PrivacyRules
-from backend.detectors.scorecards import personal_data
+from backend.detectors.scorecards import card, cards
 from backend.store.privacy import rules_for
 from backend.store.records import Finding, Record, RecordRevision, Source
-from backend.vocabulary import PERSONAL_FINDINGS, Action, FindingKind, FindingStatus
+from backend.vocabulary import PERSONAL_FINDINGS, Action, Check, FindingKind, FindingStatus
 
 KINDS = {
     FindingKind.EMAIL: "E-mail address",
@@ -49,9 +49,14 @@ def rules(session: Session, *, actor: Actor, project_id: int) -> PrivacyRules:
     return rules_for(session, project_id)
 
 
-def scorecard() -> dict[str, Any]:
-    """How good the personal-data detector is on named data, as it was measured last."""
-    return personal_data()
+def scorecard(family: Check) -> dict[str, Any] | None:
+    """How good a detector is on named data, as it was measured last; None where it was not."""
+    return card(family)
+
+
+def scorecards() -> tuple[dict[str, Any], ...]:
+    """The same of every detector."""
+    return cards()
 
 
 def open_counts(session: Session, *, actor: Actor, project_id: int) -> dict[FindingKind, tuple[int, int]]:

@@ -7,43 +7,75 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-_NAMES = {
-    "PERSON": "Names", "STREET_ADDRESS": "Postal addresses", "GPE": "Towns and countries", "ORGANIZATION": "Organisations",
-    "TITLE": "Occupations and titles", "NRP": "Nationalities", "EMAIL_ADDRESS": "E-mail addresses",
-    "PHONE_NUMBER": "Phone numbers", "CREDIT_CARD": "Cards", "IBAN_CODE": "IBANs", "US_SSN": "US social security numbers",
-    "US_DRIVER_LICENSE": "Driver's licences", "IP_ADDRESS": "IP addresses", "DOMAIN_NAME": "Web addresses",
-    "DATE_TIME": "Dates", "AGE": "Ages", "ZIP_CODE": "Postal codes",
-}  # fmt: skip
-_COLUMNS = {
-    "precision": st.column_config.NumberColumn(
-        "Precision", format="percent", width="small", help="Of what was found, the share that is labelled so."
-    ),
-    "recall": st.column_config.NumberColumn(
-        "Recall", format="percent", width="small", help="Of what is labelled, the share that was found."
-    ),
-    "f2": st.column_config.NumberColumn("F2", format="percent", width="small", help="Both in one; recall counts more."),
-    "labelled": st.column_config.NumberColumn("Labelled places", width="small"),
-}
+HEADLINES = 4
+"""Measures that are drawn large; all of them are in the table."""
+_SHARE = {"precision", "recall", "f1", "f2", "low", "high"}
+"""Columns of details that are shares where they are numbers."""
 
 
 def show_scorecard(card: dict[str, Any]) -> None:
-    """The figures with their date and command."""
-    st.subheader("How good the detector is")
-    spans, names, alarms = card["spans"], card["names"], card["alarms"]
-    one, two, three, four = st.columns(4)
-    one.metric("F2 over personal data", f"{spans['personal']['f2']:.0%}", help="A place counts if nine tenths of it are right.")
-    two.metric("Characters of names found", f"{names['as_written']:.0%}")
-    three.metric("The same in lower case", f"{names['lower_case']:.0%}")
-    four.metric(
-        "False alarms",
-        f"{alarms['banking77']['product']:.1%}",
-        help="Share of bank questions without personal data that are marked.",
-    )
-    st.info(card["weakness"], icon=":material/warning:")
-    with st.expander("By kind", icon=":material/table_chart:"):
-        rows = pd.DataFrame([{"what": _NAMES.get(kind, kind), **figures} for kind, figures in spans["each"].items()])
-        st.dataframe(
-            rows.sort_values("labelled", ascending=False), hide_index=True, width="stretch",
-            column_config={"what": "Kind", **_COLUMNS}, column_order=["what", "precision", "recall", "f2", "labelled"],
-        )  # fmt: skip
+    """The weakness first, then the figures with their intervals and goals, then when and how they were measured."""
+    st.warning(card["weakness"], icon=":material/warning:")
+    columns = st.columns(HEADLINES)
+    for place, measure in zip(columns, card["measures"], strict=False):
+        place.metric(measure["name"], told(measure), help=_bounds(measure) or None)
+    with st.expander("All figures", icon=":material/table_chart:"):
+        st.dataframe(measures_table(card["measures"]), hide_index=True, width="stretch")
+        if card.get("details"):
+            rows = pd.DataFrame(card["details"])
+            st.dataframe(rows, hide_index=True, width="stretch", column_config=_columns(rows))
     st.caption(f"Measured on {card['date']} by “{card['command']}”, detector version {card['version']}, on {card['data']}.")
+
+
+def measures_table(measures: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row a measure, in words."""
+    rows = [
+        {
+            "Measure": one["name"],
+            "Value": told(one),
+            "95% interval": _interval(one),
+            "Goal": _goal(one),
+            "Counted over": one["n"],
+        }
+        for one in measures
+    ]
+    return pd.DataFrame(rows)
+
+
+def told(measure: dict[str, Any]) -> str:
+    """The value as people read it."""
+    return _number(measure["value"], measure.get("unit", ""))
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None:
+        return "not known"
+    return f"{value:,.10g} {unit}" if unit else f"{value:.1%}"
+
+
+def _interval(measure: dict[str, Any]) -> str:
+    if "low" not in measure:
+        return ""
+    return f"{_number(measure['low'], measure.get('unit', ''))} to {_number(measure['high'], measure.get('unit', ''))}"
+
+
+def _goal(measure: dict[str, Any]) -> str:
+    if "goal" not in measure:
+        return ""
+    sign = "≤" if measure.get("at_most") else "≥"
+    met = measure["value"] <= measure["goal"] if measure.get("at_most") else measure["value"] >= measure["goal"]
+    return f"{sign} {_number(measure['goal'], measure.get('unit', ''))}, {'met' if met else 'missed'}"
+
+
+def _bounds(measure: dict[str, Any]) -> str:
+    interval, goal = _interval(measure), _goal(measure)
+    parts = [f"95% interval {interval}" if interval else "", f"goal {goal}" if goal else "", f"counted over {measure['n']:,}"]
+    return "; ".join(part for part in parts if part)
+
+
+def _columns(rows: pd.DataFrame) -> dict[str, Any]:
+    titles = {name: name[:1].upper() + name[1:] for name in map(str, rows.columns)}
+    return {
+        name: st.column_config.NumberColumn(title, format="percent") if name in _SHARE else st.column_config.Column(title)
+        for name, title in titles.items()
+    }

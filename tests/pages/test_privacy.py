@@ -66,8 +66,9 @@ def test_a_pattern_that_cannot_be_kept_to_is_refused_in_words(house: Runtime, le
 def test_the_scorecard_is_told_with_its_date_command_and_weakness(house: Runtime, lead: Actor) -> None:
     page = opened(house, lead, "privacy")
     assert any("make scorecards" in caption.value for caption in page.caption)
-    assert any("Not good enough" in note.value for note in page.info)
-    assert "PERSON" not in str(page.dataframe[0].value)
+    assert any("Not good enough" in note.value for note in page.warning)
+    assert "Names" in str(page.dataframe[1].value)
+    assert "PERSON" not in str(page.dataframe[1].value)
 
 
 def test_only_an_admin_sees_the_vault_and_a_look_is_written_down(house: Runtime, lead: Actor) -> None:
