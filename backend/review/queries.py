@@ -250,7 +250,7 @@ def _finding_cards(findings: Sequence[Finding]) -> tuple[FindingCard, ...]:
             message=finding.message,
             start=finding.start,
             end=finding.end,
-            proposal=finding.proposal,
+            proposal=finding.proposal or "",
         )
         for finding in findings
     )

@@ -12,7 +12,8 @@ from backend.vocabulary import JobStatus, MitigationKind, Thumb
 
 class CheckRun(Table, table=True):
     """One pass of checks over a project. `done` of `total` records are through; `cursor` is the last record's id, from which
-    a pass that was killed goes on. `found` counts new findings by kind. `beat_at` is the last sign of life.
+    a pass that was killed goes on. `found` counts new findings by kind. `holder` is the process that works at it (machine,
+    pid and when that began), `beat_at` its last sign of life.
     """
 
     __table_args__ = (Index("ix_checkrun_status", "status", "id"),)
@@ -27,6 +28,7 @@ class CheckRun(Table, table=True):
     cursor: int = 0
     found: dict[str, Any] = document()
     error: str = ""
+    holder: str = Field(default="", max_length=200)
     created_by: int | None = Field(default=None, foreign_key="account.id")
     created_at: datetime = created()
     beat_at: datetime | None = moment()

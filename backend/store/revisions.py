@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from backend.conversations import Conversation, Message, content_hash
-from backend.store.findings import refresh_findings
+from backend.store.findings import carry_findings, refresh_findings
 from backend.store.records import Record, RecordRevision
 
 
 def add_revision(
     session: Session, record: Record, messages: Sequence[Message], *, reason: str, author_id: int | None
 ) -> RecordRevision:
-    """Put `messages` after the record's newest revision, and look for personal data in them.
+    """Put `messages` after the record's newest revision, look for personal data in them, and move along what else was found.
 
     The caller has made sure that nobody else added one meanwhile, and settles what becomes of an approval.
     """
@@ -35,4 +35,7 @@ def add_revision(
     session.add_all([record, revision])
     session.flush()
     refresh_findings(session, record, revision)
+    before = select(RecordRevision).where(RecordRevision.record_id == record.id, RecordRevision.number == based_on)
+    for older in session.exec(before):
+        carry_findings(session, record, older, revision)
     return revision
