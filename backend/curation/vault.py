@@ -1,31 +1,26 @@
-"""The vault: which stand-in belongs to which original, encrypted by a key that lies in the data folder, not in the database.
+"""A look into the vault, which says which original a stand-in belongs to.
 
-Promised: a look into it needs the right to, and is in the audit trail, also when nothing was found. Not promised: that a
-vault can be opened once the key file is lost; it belongs into the backup, apart from the database's.
+Promised: it needs the right to, and is in the audit trail, also when nothing was found.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from sqlmodel import Session, col, select
 
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.access.secrets import load_key
-from backend.curation.stand_ins import StandIns
+from backend.access.vault import Keys, keep
 from backend.errors import IntegrityViolated, InvalidInput
 from backend.store.privacy import VaultEntry
 from backend.vocabulary import Action, FindingKind
 
-KEY_FILE = "vault.key"
+__all__ = ["Keys", "Original", "keep", "look_up"]
+
 _MOST = 200
 
 
@@ -36,36 +31,6 @@ class Original:
     kind: FindingKind
     stand_in: str
     original: str
-
-
-class Keys:
-    """The keys of one project, made from the file in the data folder. One hides nothing without the other's file."""
-
-    def __init__(self, folder: Path, project_id: int) -> None:
-        master = load_key(folder, KEY_FILE)
-
-        def derived(what: str) -> bytes:
-            return hmac.new(master, f"{what} of project {project_id}".encode(), hashlib.sha256).digest()
-
-        self.stand_ins = StandIns(derived("stand-ins"))
-        self.cipher = Fernet(base64.urlsafe_b64encode(derived("vault")))
-
-
-def keep(session: Session, actor: Actor, project_id: int, keys: Keys, pairs: Iterable[tuple[FindingKind, str, str]]) -> None:
-    """Hold (kind, original, stand-in) in the vault, each once; the caller commits."""
-    by_print = {keys.stand_ins.fingerprint(kind, original): (kind, original, made) for kind, original, made in pairs}
-    held = select(VaultEntry.fingerprint).where(VaultEntry.project_id == project_id, col(VaultEntry.fingerprint).in_(by_print))
-    known = set(session.exec(held))
-    for fingerprint, (kind, original, made) in by_print.items():
-        if fingerprint not in known:
-            sealed = keys.cipher.encrypt(original.encode(errors="surrogatepass")).decode()
-            session.add(
-                VaultEntry(
-                    project_id=project_id, kind=kind, fingerprint=fingerprint, sealed=sealed, stand_in=made,
-                    created_by=actor.account_id,
-                )
-            )  # fmt: skip
-    session.flush()
 
 
 def look_up(*, session: Session, actor: Actor, project_id: int, folder: Path, stand_in: str, reason: str) -> list[Original]:

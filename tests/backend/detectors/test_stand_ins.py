@@ -6,7 +6,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.curation.stand_ins import StandIns
+from backend.detectors.stand_ins import StandIns
 from backend.detectors.entities.numbers import iban, luhn
 from backend.vocabulary import FindingKind as Kind
 

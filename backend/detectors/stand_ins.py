@@ -16,7 +16,7 @@ import re
 import string
 from collections.abc import Callable, Sequence
 
-from backend.curation import pools
+from backend.detectors import stand_in_words as pools
 from backend.detectors.entities import gazetteer
 from backend.detectors.entities.numbers import luhn
 from backend.vocabulary import FindingKind
