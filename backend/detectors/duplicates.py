@@ -4,7 +4,7 @@ Exact: equal after case, width and white space are evened out. Near: Jaccard sim
 exactly. Candidates come from prefix filtering over the rarest shingles, which misses no pair at or above the threshold
 (MinHash does, on short texts). The same texts give the same clusters in whatever order they come.
 
-Not promised: speed on a million texts that are all alike; meant for up to some hundred thousand.
+Not promised: speed beyond some ten thousand texts; `alike` is for those.
 """
 
 from __future__ import annotations
