@@ -10,7 +10,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from backend.detectors.refusals import refuses
-from backend.detectors.toxicity import abusive
+from backend.detectors.abuse import abusive
 from backend.evaluation.judgement_queries import CHUNK
 from backend.evaluation.judgements import Responses
 from backend.evaluation.slicing import Measure

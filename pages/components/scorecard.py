@@ -9,7 +9,7 @@ import streamlit as st
 
 HEADLINES = 4
 """Measures that are drawn large; all of them are in the table."""
-_SHARE = {"precision", "recall", "f1", "f2", "low", "high"}
+_SHARE = {"precision", "recall", "f1", "f2", "right", "low", "high"}
 """Columns of details that are shares where they are numbers."""
 
 
