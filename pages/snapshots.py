@@ -8,6 +8,7 @@ import streamlit as st
 from backend.datasets import queries
 from backend.datasets.freezing import freeze
 from backend.datasets.kinds import Labelling
+from backend.datasets.placement import General
 from backend.datasets.queries import Outlook
 from backend.datasets.splits import Ratios
 from backend.vocabulary import Action, SnapshotKind
@@ -15,10 +16,9 @@ from pages.components.charts import show_table
 from pages.components.labelling_form import LINKS, choose_labelling, show_labels, what_comes_first
 from pages.components.links import link_to
 from pages.components.notices import attempt, show_notices, tell
+from pages.components.snapshot_outlook import show_obstacles, show_outlook
 from pages.components.snapshot_view import show_snapshot
 from pages.components.visit import Visit, require
-
-NAMED = 30
 
 
 def main() -> None:
@@ -47,32 +47,14 @@ def _now(visit: Visit) -> None:
     if labelling is not None:
         with visit.reading() as session:
             look = queries.outlook(session, visit.actor, visit.project_id, labelling)
-        _outlook(look) if kind is SnapshotKind.SFT else show_labels(look)
+        show_outlook(look) if kind is SnapshotKind.SFT else show_labels(look)
+        show_obstacles(look)
     if labelling and look and look.ready:
         _form(visit, look, labelling)
         return
     st.info(what_comes_first(kind), icon=":material/task:")
     page, title, icon = LINKS[kind]
     link_to(page, title, icon=icon)
-
-
-def _outlook(look: Outlook) -> None:
-    ready, personal, duplicates = st.columns(3)
-    ready.metric("Would enter", look.ready, help="Approved records without open personal data, equal texts once.", border=True)
-    personal.metric("Personal data", len(look.personal), help="Approved, but with an open finding. They stay out.", border=True)
-    duplicates.metric("Equal texts", look.duplicates, help="Approved, but another record has the same text.", border=True)
-    if look.personal:
-        named = ", ".join(str(record_id) for record_id in look.personal[:NAMED])
-        more = f" and {len(look.personal) - NAMED} more" if len(look.personal) > NAMED else ""
-        st.warning(
-            f"Mask or dismiss the personal data in these records, or leave them out: {named}{more}.",
-            icon=":material/privacy_tip:",
-        )
-        link_to("records", "Records", icon="table_rows")
-    with st.expander("By status and by metadata", icon=":material/table:"):
-        left, right = st.columns(2)
-        left.dataframe(look.by_status, hide_index=True, width="stretch")
-        right.dataframe(look.by_slice, hide_index=True, width="stretch")
 
 
 def _form(visit: Visit, look: Outlook, labelling: Labelling) -> None:
@@ -87,6 +69,12 @@ def _form(visit: Visit, look: Outlook, labelling: Labelling) -> None:
         test.number_input("Test, %", 0, 99, 10, help="Kept aside to judge it.", key="snapshot_test")
         if look.personal and labelling.kind is SnapshotKind.SFT:
             st.checkbox("Leave out the records with personal data", key="snapshot_leave_out")
+        if look.general:
+            general_help = (
+                f"This project has {look.general} rows from imports that are general talk (see the Grow page). A little of it "
+                "keeps a model from forgetting how to chat about other things. Drawn by the seed; validation and test hold none."
+            )
+            st.number_input("General talk, % of train", 0, 90, 0, help=general_help, key="snapshot_general")
         st.caption("Records of one conversation, near-duplicates and equal questions always go into the same part.")
         st.form_submit_button(
             "Freeze", type="primary", icon=":material/ac_unit:", on_click=attempt, args=(_freeze, visit, labelling)
@@ -107,6 +95,7 @@ def _freeze(visit: Visit, labelling: Labelling) -> None:
             ratios=Ratios(*(share / 100 for share in shares)),
             leave_out_personal=bool(chosen.get("snapshot_leave_out")),
             labelling=labelling,
+            general=General(share=chosen.get("snapshot_general", 0) / 100, seed=chosen["snapshot_seed"]),
         )
     chosen["snapshot_name"] = ""
     chosen.pop("snapshot", None)

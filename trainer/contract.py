@@ -10,6 +10,7 @@ Snapshot folder (made by `backend.datasets`, read by the trainer): one JSONL a s
   thumbs       ``"messages": M, "desirable": bool``; the verdict is on the last message, an answer
   labels       ``"label": str`` and ``"text": str`` or ``"messages": M``
 Several rows may be of one question: they name it as ``"record": str`` then, and its approved answer as ``"reference": str``.
+Rows made from other rows say ``"synthetic": true``; they and weights other than 1 stand in train alone.
 
 Run folder: the file names below. `metrics.jsonl` has one object a line, with ``event``:
   train       step, epoch, loss (what the objective minimises), learning_rate, grad_norm, tokens_per_second, seconds
@@ -61,6 +62,15 @@ REFERENCE = "reference.safetensors"
 RESULT = "result.json"
 """Written last: objective, best_step and its figures (``validation``), figures on the test rows (``test``, with a
 classifier's confusion matrix), best_validation_loss, steps, tokens, seconds, tokens_per_second, peak_memory_bytes, device."""
+
+# Search folder: a run folder for each trial, and these
+SEARCH = "search.json"
+"""What was asked (`trainer.spaces.SearchConfig`)."""
+TRIALS = "trials.json"
+"""``{"metric", "direction", "trials": [{number, state, params, value, values, steps, seconds, message}, …]}``, replaced whole;
+state is running, complete, pruned or failed."""
+STUDY = "study.log"
+"""Optuna's journal, from which a search goes on. RESULT holds the best trial: number, value, params, config."""
 
 # Evaluation folder
 REPORT = "report.json"

@@ -12,6 +12,7 @@ from backend.access.queries import project_id_of
 from backend.datasets.exporting import SHAPES, What, export
 from backend.datasets.freezing import freeze
 from backend.datasets.kinds import Labelling
+from backend.datasets.placement import General
 from backend.datasets.splits import Ratios
 from backend.errors import InvalidInput, ServiceUnavailable
 from backend.runtime import Runtime
@@ -35,6 +36,9 @@ def register(subparsers: Any) -> None:
     snapshot.add_argument("--up-from", type=float, default=0.7, help="thumbs: ratings (0 to 1) from here on are up")
     snapshot.add_argument("--down-to", type=float, default=0.4, help="thumbs: ratings up to here are down")
     snapshot.add_argument("--label", default="", help="labels: the metadata key that holds the class")
+    snapshot.add_argument(
+        "--general", type=float, default=0.0, metavar="SHARE", help="mix in general talk as this share of train (default: none)"
+    )
     snapshot.set_defaults(handler=_snapshot)
     exporter = subparsers.add_parser("export", help="write records, approved texts or a snapshot into a file")
     exporter.add_argument("out", type=Path, metavar="OUT", help="the file to write")
@@ -65,8 +69,12 @@ def _snapshot(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
                 down_to=arguments.down_to,
                 label=arguments.label,
             ),
+            general=General(share=arguments.general, seed=arguments.seed),
         )
-    told = {key: made.manifest[key] for key in ("kind", "rows", "counts", "duplicates", "left_out", "content_hash")}
+    told = {
+        key: made.manifest[key] for key in ("kind", "rows", "counts", "synthetic", "duplicates", "left_out", "content_hash")
+    }
+    told |= {key: made.manifest[key] for key in ("general",) if key in made.manifest}
     folder = str(house.settings.snapshots / made.folder)
     return {"snapshot": made.number, "id": made.id, "name": made.name, "folder": folder} | told
 

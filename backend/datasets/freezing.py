@@ -15,18 +15,18 @@ from sqlmodel import Session, select
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.datasets import candidates as picking
-from backend.datasets import folders, manifests, queries, splits
+from backend.datasets import folders, manifests, placement, queries
 from backend.datasets.kinds import NEEDS, Labelling
 from backend.datasets.lessons import Harvest
 from backend.datasets.manifests import FrozenRow
+from backend.datasets.placement import General, Placement
 from backend.datasets.splits import Ratios
 from backend.errors import NotReady
 from backend.settings import Settings
 from backend.store import frozen
 from backend.store.locking import locked_project
 from backend.store.models import Snapshot, SnapshotRow
-from backend.vocabulary import Action, SnapshotKind, Split
+from backend.vocabulary import Action, Check, SnapshotKind, Split
 
 
 def freeze(
@@ -40,20 +40,25 @@ def freeze(
     ratios: Ratios | None = None,
     leave_out_personal: bool = False,
     labelling: Labelling | None = None,
+    general: General | None = None,
 ) -> Snapshot:
     """Freeze every approved revision of a project, or what people said about answers to approved questions.
 
-    Raises NotReady when there is nothing of the kind, and when approved rows hold personal data, unless `leave_out_personal`
-    says to freeze the others. Labels on answers with personal data are always left out. What was left out, and why, is in
-    the manifest.
+    Raises NotReady when there is nothing of the kind, when approved rows were not compared for near duplicates, and when
+    they hold personal data, unless `leave_out_personal` says to freeze the others. Labels on answers with personal data are
+    always left out. `general` says how much general talk to mix in: none without it. What was left out, and why, is in the
+    manifest.
     """
     check(actor, Action.SNAPSHOT, project_id)
     project = locked_project(session, project_id)
     shares = ratios or Ratios()
     how = labelling or Labelling()
+    _refuse_uncompared(project.slug, queries.uncompared(session, project_id))
     found = queries.harvest(session, project_id, how)
     _refuse_unless_ready(found, how, leave_out_personal)
-    rows = _split(found, how, seed=seed, ratios=shares)
+    lines = {record_id: len(made) for record_id, made in found.lines.items()}
+    placed = placement.place(found.records, lines, seed=seed, ratios=shares, general=general)
+    rows = _rows(found, how, placed)
     files = manifests.files_of(rows)
     manifest = manifests.build(
         project=project.slug,
@@ -62,8 +67,8 @@ def freeze(
         rows=rows,
         files=files,
         duplicates=found.duplicates,
-        left_out=found.left_out,
-        told=found.told,
+        left_out={**found.left_out, **placed.left_out},
+        told={**found.told, **placed.told},
     )
     number = 1 + (session.exec(select(func.max(Snapshot.number)).where(Snapshot.project_id == project_id)).one() or 0)
     snapshot = Snapshot(
@@ -93,6 +98,15 @@ def verify(*, session: Session, actor: Actor, settings: Settings, snapshot_id: i
     return snapshot
 
 
+def _refuse_uncompared(slug: str, count: int) -> None:
+    if count:
+        raise NotReady(
+            f"{count} approved records have not been compared for near duplicates, so the test set could hold what the model "
+            "learns from. Clean first: on the Clean page, or with "
+            f"python -m backend clean --project {slug} --checks {Check.DUPLICATES.value}."
+        )
+
+
 def _refuse_unless_ready(found: Harvest, how: Labelling, leave_out_personal: bool) -> None:
     personal = found.left_out.get("personal data", ()) if how.kind is SnapshotKind.SFT else ()
     if personal and not leave_out_personal:
@@ -102,32 +116,35 @@ def _refuse_unless_ready(found: Harvest, how: Labelling, leave_out_personal: boo
             f"{len(personal)} approved records hold personal data, neither masked nor dismissed: {named}{more}. "
             "Mask or dismiss it first, or choose to leave these records out."
         )
-    if not found.count:
+    if all(row.follows for row in found.records):
+        if found.count:
+            raise NotReady("All that could be frozen is synthetic or general talk. Approve some of the project's own records.")
         what = "no record of this project is approved" if how.kind is SnapshotKind.SFT else "there are no labels of this kind"
         raise NotReady(f"There is nothing to freeze: {what}. {NEEDS[how.kind]}")
     if how.kind is SnapshotKind.LABELS and len(found.told["classes"]) < 2:
         raise NotReady(f"All approved records have the same {how.label!r}, so there is nothing to tell apart.")
 
 
-def _split(found: Harvest, how: Labelling, *, seed: int, ratios: Ratios) -> list[FrozenRow]:
-    """Records in the order of their ids, each with its split and the bundle that it may not be parted from."""
-    tied = picking.members(found.records)
-    split_of = splits.assign(tied, seed=seed, ratios=ratios)
-    bundle_of = {record_id: str(bundle[0]) for bundle in splits.bundles(tied) for record_id in bundle}
+def _rows(found: Harvest, how: Labelling, placed: Placement) -> list[FrozenRow]:
+    """What enters, in the order of the records' ids, each with its split and the bundle that it may not be parted from."""
     labelled = how.kind is not SnapshotKind.SFT
     return [
         FrozenRow(
             record_id=row.record_id,
             revision_id=row.revision_id,
             approval_id=row.approval_id,
-            split=split_of[row.record_id],
-            group=bundle_of[row.record_id],
+            split=placed.split_of[row.record_id],
+            group=placed.bundle_of[row.record_id],
             content_hash=manifests.hash_of(found.lines[row.record_id]) if labelled else row.content_hash,
             lines=tuple(found.lines[row.record_id]),
             slices=row.slices,
             numbered=labelled,
+            weight=row.weight,
+            copies=row.copies,
+            made_by=row.made_by,
         )
         for row in found.records
+        if row.record_id in placed.split_of
     ]
 
 
@@ -149,7 +166,7 @@ def _save(session: Session, actor: Actor, snapshot: Snapshot, rows: Sequence[Fro
                 "content_hash": row.content_hash,
             }
         )
-        position[row.split] += len(row.lines)
+        position[row.split] += row.count
     session.execute(insert(SnapshotRow), values)
     audit.record(
         session,

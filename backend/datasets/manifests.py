@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.vocabulary import Split
+from backend.vocabulary import MadeBy, Split
 
 VERSION = 1
 NAMED = 200
@@ -38,14 +38,39 @@ class FrozenRow:
     slices: Mapping[str, str]
     numbered: bool = False
     """Whether several lines can be of one record: each has an id of its own then, and names its record."""
+    weight: float = 1.0
+    copies: int = 1
+    made_by: MadeBy = MadeBy.PEOPLE
+
+    @property
+    def repeats(self) -> int:
+        """How often its lines stand in the file: more than once in train alone."""
+        return self.copies if self.split is Split.TRAIN else 1
+
+    @property
+    def count(self) -> int:
+        """How many lines it gives in all."""
+        return len(self.lines) * self.repeats
+
+    @property
+    def counts_as(self) -> float:
+        """Its weight, which is for learning: what is measured, is measured on all alike."""
+        return self.weight if self.split is Split.TRAIN else 1.0
 
     def to_lines(self) -> Iterator[str]:
-        """The lines as the trainer reads them (see `trainer.contract`), each with its line break."""
-        for number, line in enumerate(self.lines, 1):
-            named = {"id": f"{self.record_id}-{number}", "record": str(self.record_id)} if self.numbered else {}
-            value = {"id": str(self.record_id), **named, **line, "group": self.group, "weight": 1.0}
-            value["metadata"] = dict(sorted(self.slices.items()))
-            yield json.dumps(value, ensure_ascii=False) + "\n"
+        """The lines as the trainer reads them (see `trainer.contract`), each with its line break. The copies come after the
+        first ones, under ids of their own.
+        """
+        record = {"record": str(self.record_id)}
+        for copy in range(1, self.repeats + 1):
+            for number, line in enumerate(self.lines, 1):
+                name = f"{self.record_id}-{number}" if self.numbered else str(self.record_id)
+                named: dict[str, Any] = {"id": name if copy == 1 else f"{name}.{copy}"}
+                value = named | (record if self.numbered or copy > 1 else {})
+                value |= {**line, "group": self.group, "weight": self.counts_as, "metadata": dict(sorted(self.slices.items()))}
+                if self.made_by is not MadeBy.PEOPLE:
+                    value["synthetic"] = True
+                yield json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def file_name(split: Split) -> str:
@@ -83,9 +108,10 @@ def build(
         "seed": seed,
         "ratios": dict(ratios),
         **told,
-        "rows": sum(len(row.lines) for row in rows),
+        "rows": sum(row.count for row in rows),
         "records": len(rows),
-        "counts": {split.value: sum(len(row.lines) for row in rows if row.split is split) for split in Split},
+        "counts": {split.value: sum(row.count for row in rows if row.split is split) for split in Split},
+        **_mitigated(rows),
         "groups": len({row.group for row in rows}),
         "slices": _slices(rows),
         "duplicates": {"count": len(duplicates), "kept_instead": {str(k): v for k, v in list(duplicates.items())[:NAMED]}},
@@ -95,12 +121,30 @@ def build(
     }
 
 
+def _mitigated(rows: Sequence[FrozenRow]) -> dict[str, Any]:
+    """Of the train rows: how many are synthetic, by how they were made; how many stand more than once; how many weigh more
+    or less than 1.
+    """
+    train = [row for row in rows if row.split is Split.TRAIN]
+    made: Counter[str] = Counter()
+    for row in train:
+        if row.made_by is not MadeBy.PEOPLE:
+            made[row.made_by.value] += row.count
+    repeated = [row for row in train if row.copies > 1]
+    weights = [row.weight for row in train if row.weight != 1.0]
+    return {
+        "synthetic": {"count": made.total(), "by": dict(sorted(made.items()))},
+        "repeated": {"records": len(repeated), "rows_added": sum(row.count - len(row.lines) for row in repeated)},
+        "weighted": {"records": len(weights)} | ({"least": min(weights), "most": max(weights)} if weights else {}),
+    }
+
+
 def _slices(rows: Sequence[FrozenRow]) -> dict[str, dict[str, dict[str, int]]]:
     """Metadata key → value → rows a split; values of a key that is nearly one a row (an id, say) are not listed."""
     counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for row in rows:
         for key, value in row.slices.items():
-            counts[key][str(value)][row.split.value] += len(row.lines)
+            counts[key][str(value)][row.split.value] += row.count
     return {
         key: {value: dict(sorted(splits.items())) for value, splits in sorted(values.items())}
         for key, values in sorted(counts.items())

@@ -28,8 +28,17 @@ from backend.errors import IntegrityViolated, NotFound
 from backend.store.accounts import Account
 from backend.store.findings import stand_ins_of
 from backend.store.models import Run, Snapshot, SnapshotRow
-from backend.store.records import Approval, Finding, Project, Record, RecordRevision
-from backend.vocabulary import PERSONAL_FINDINGS, Action, Decision, FindingStatus, RecordStatus, SnapshotKind, Split
+from backend.store.records import Approval, Finding, Project, Record, RecordRevision, Source
+from backend.vocabulary import (
+    PERSONAL_FINDINGS,
+    Action,
+    Decision,
+    FindingStatus,
+    RecordStatus,
+    SnapshotKind,
+    SourcePurpose,
+    Split,
+)
 
 
 def get_snapshot(session: Session, actor: Actor, snapshot_id: int) -> Snapshot:
@@ -69,6 +78,12 @@ def ground(session: Session, project_id: int) -> Ground:
     return Ground(chosen, rules, dismissed)
 
 
+def uncompared(session: Session, project_id: int) -> int:
+    """Approved records that were not compared with the others for near duplicates."""
+    query = select(func.count()).where(Record.project_id == project_id, col(Record.approved_revision_id).is_not(None))
+    return session.exec(query.where(col(Record.compared).is_(False))).one()
+
+
 def harvest(session: Session, project_id: int, labelling: Labelling) -> Harvest:
     """What a freeze of this kind would hold now."""
     base = ground(session, project_id)
@@ -105,14 +120,15 @@ def _approved(session: Session, project_id: int) -> list[Candidate]:
         .subquery()
     )
     query = (
-        select(Record, RecordRevision, newest.c.id)
+        select(Record, RecordRevision, newest.c.id, Source.purpose)
         .join(RecordRevision, col(Record.approved_revision_id) == RecordRevision.id)
+        .outerjoin(Source, col(Source.id) == col(Record.source_id))
         .outerjoin(newest, newest.c.revision_id == RecordRevision.id)
         .where(Record.project_id == project_id, RecordRevision.record_id == Record.id)
         .order_by(col(Record.id))
     )
     rows = session.exec(query).all()
-    if orphans := [str(record.id) for record, _, approval in rows if approval is None]:
+    if orphans := [str(record.id) for record, _, approval, _ in rows if approval is None]:
         raise IntegrityViolated(
             f"Nobody's approval stands behind the approved text of the records {', '.join(orphans[:20])}. Approve them again."
         )
@@ -127,8 +143,13 @@ def _approved(session: Session, project_id: int) -> list[Candidate]:
             slices=record.slices,
             group=record.group,
             cluster=record.cluster,
+            weight=record.weight,
+            copies=record.copies,
+            made_by=record.made_by,
+            made_of=(record.made_from, *record.made_with) if record.made_from else (),
+            is_general=purpose is SourcePurpose.GENERAL,
         )
-        for record, revision, approval in rows
+        for record, revision, approval, purpose in rows
     ]
 
 
@@ -136,7 +157,9 @@ def _approved(session: Session, project_id: int) -> list[Candidate]:
 class Outlook:
     """What a freeze would do now. `by_status` has a row a status, `by_slice` one a metadata value of what would enter.
 
-    `ready` counts rows, `left_out` says what stays out, by reason; `told` is what the manifest would tell of labels.
+    `ready` counts rows without general talk, of which there are `general` to mix in; `synthetic` of the ready ones enter
+    train alone. `left_out` says what stays out, by reason; `uncompared` records must be cleaned before anything is frozen;
+    `told` is what the manifest would tell of labels.
     """
 
     ready: int
@@ -145,6 +168,9 @@ class Outlook:
     left_out: Mapping[str, Sequence[int]]
     duplicates: int
     told: Mapping[str, Any]
+    synthetic: int
+    general: int
+    uncompared: int
     by_status: pd.DataFrame
     by_slice: pd.DataFrame
 
@@ -160,13 +186,17 @@ def outlook(session: Session, actor: Actor, project_id: int, labelling: Labellin
     frame = pd.DataFrame(pairs, columns=["slice", "value"])
     by_slice = frame.groupby(["slice", "value"]).size().rename("records").reset_index()
     few = by_slice.groupby("slice")["value"].transform("size") <= 50
+    general = sum(len(chosen.lines[row.record_id]) for row in chosen.records if row.is_general)
     return Outlook(
-        ready=chosen.count,
+        ready=chosen.count - general,
         records=len(chosen.records),
         personal=tuple(chosen.left_out.get("personal data", ())),
         left_out=chosen.left_out,
         duplicates=len(chosen.duplicates),
         told=chosen.told,
+        synthetic=sum(len(chosen.lines[row.record_id]) for row in chosen.records if row.is_synthetic),
+        general=general,
+        uncompared=uncompared(session, project_id),
         by_status=by_status,
         by_slice=by_slice[few].reset_index(drop=True),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -50,6 +51,8 @@ def _contents(visit: Visit, snapshot_id: int) -> None:
     st.caption(HELP[kind_of(manifest)])
     for source, told in manifest.get("from", {}).items():
         st.text(f"Made of {told['count']} {source}; the manifest names them.")
+    for told in _mixture(manifest):
+        st.text(told)
     for reason, entry in manifest["left_out"].items():
         st.text(f"Left out, {reason}: {entry['count']} records: {', '.join(map(str, entry['records']))}")
     st.text(f"Equal texts that entered once: {manifest['duplicates']['count']}")
@@ -62,6 +65,23 @@ def _contents(visit: Visit, snapshot_id: int) -> None:
         show_table(pd.DataFrame(rows), key=f"snapshot-{snapshot_id}-slices")
     with st.expander("The manifest", icon=":material/description:"):
         st.json(manifest, expanded=1)
+
+
+def _mixture(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What is special about the train set. Snapshots of old tell nothing of it."""
+    if made := manifest.get("synthetic", {}).get("count"):
+        kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in manifest["synthetic"]["by"].items())
+        yield f"Synthetic rows in train: {made} ({kinds})."
+    if repeated := manifest.get("repeated", {}).get("records"):
+        yield f"Records that stand more than once in train: {repeated}, which adds {manifest['repeated']['rows_added']} rows."
+    if weighted := manifest.get("weighted", {}).get("records"):
+        told = manifest["weighted"]
+        yield f"Records in train with a weight of their own: {weighted}, from {told['least']:.2f} to {told['most']:.2f}."
+    if mixed := manifest.get("general"):
+        yield (
+            f"General talk in train: {mixed['taken']} of {mixed['available']} rows, for a share of {mixed['share']:.0%} drawn "
+            f"by seed {mixed['seed']}."
+        )
 
 
 def _difference(visit: Visit, snapshot_id: int, names: Mapping[int, str]) -> None:

@@ -149,3 +149,32 @@ def test_metadata_that_names_a_class_is_offered_and_thumbs_need_ratings(house: R
     page.run()
     assert not page.exception
     assert "Make a rating task" in words(page)
+
+
+def test_general_talk_is_offered_where_there_is_some_and_uncompared_records_stand_in_the_way(house: Runtime, shop: Shop) -> None:
+    from backend.store.records import Record, Source
+    from backend.vocabulary import SourcePurpose
+
+    ids = shop.fill(12)
+    with house.database.writing() as session:
+        source = Source(project_id=shop.project_id, name="talk", content_hash="t", purpose=SourcePurpose.GENERAL)
+        session.add(source)
+        session.flush()
+        for record_id in ids[:2]:
+            session.get_one(Record, record_id).source_id = source.id
+        session.get_one(Record, ids[5]).compared = False
+        session.commit()
+    page = opened(house, shop.lead, "snapshots")
+    assert page.metric[0].value == "10"
+    assert "1 approved records have not been compared for near duplicates" in words(page)
+    page.button(key="FormSubmitter:freeze-Freeze").click().run()
+    assert "Clean first" in words(page)
+    assert frozen(house) == []
+    with house.database.writing() as session:
+        session.get_one(Record, ids[5]).compared = True
+        session.commit()
+    page.number_input(key="snapshot_general").set_value(20)
+    page.button(key="FormSubmitter:freeze-Freeze").click().run()
+    assert not page.exception
+    assert frozen(house)[0].manifest["general"] == {"share": 0.2, "seed": 0, "available": 2, "taken": 2}
+    assert "General talk in train: 2 of 2 rows, for a share of 20% drawn by seed 0." in words(page)
