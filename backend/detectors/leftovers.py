@@ -1,0 +1,90 @@
+"""What should not have come along with a text, or is missing from it: broken encoding, HTML, placeholders, boilerplate,
+empty and cut-off answers, answers that echo the question. Pure.
+
+A proposal replaces exactly its span; None where a person has to decide. Signatures and HTML are looked for in what users say
+as well, for a chatbot should not learn to expect them; what is missing only in what the assistant says. The modules that find
+each say what they do not promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from backend.conversations import ASSISTANT, SYSTEM, USER, Message
+from backend.detectors.boilerplate import asks_for_writing, find_boilerplate
+from backend.detectors.checks import Context, Seen
+from backend.detectors.endings import cut_off, echoes, is_empty
+from backend.detectors.findings import Finding
+from backend.detectors.markup import find_markup, talks_of_code
+from backend.detectors.placeholders import find_placeholders, is_nothing
+from backend.detectors.repair import find_faults
+from backend.vocabulary import FindingKind
+
+DETECTOR, VERSION = "leftovers", "1"
+KINDS = frozenset(
+    {
+        FindingKind.ENCODING, FindingKind.MARKUP, FindingKind.PLACEHOLDER, FindingKind.BOILERPLATE, FindingKind.TRUNCATED,
+        FindingKind.ECHO,
+    }
+)  # fmt: skip
+
+
+def look(batch: Sequence[Sequence[Message]], context: Context) -> list[Seen]:
+    """What each conversation has too much or too little of."""
+    return [Seen(findings=tuple(_in_conversation(messages))) for messages in batch]
+
+
+def _in_conversation(messages: Sequence[Message]) -> Iterator[Finding]:
+    instructions = "\n".join(message.content for message in messages if message.role != ASSISTANT)
+    of_code, of_letters = talks_of_code(instructions), asks_for_writing(instructions)
+    for place, message in enumerate(messages):
+        text = message.content
+        yield from find_faults(text, message=place)
+        if not of_code:
+            yield from _markup(text, place)
+            yield from (
+                _finding(FindingKind.PLACEHOLDER, place, start, end, 0.9, why) for start, end, why in find_placeholders(text)
+            )
+        if message.role != SYSTEM and not of_letters:
+            yield from _boilerplate(text, place)
+        if message.role == ASSISTANT:
+            asked = next((earlier.content for earlier in reversed(messages[:place]) if earlier.role == USER), "")
+            yield from _missing(text, asked, place)
+
+
+def _markup(text: str, place: int) -> Iterator[Finding]:
+    if found := find_markup(text):
+        start, end, cleaned, why = found
+        empty = is_empty(text[:start] + cleaned + text[end:])
+        yield _finding(FindingKind.MARKUP, place, start, end, 0.95, why, None if empty else cleaned)
+
+
+def _boilerplate(text: str, place: int) -> Iterator[Finding]:
+    found = find_boilerplate(text)
+    rest, position = "", 0
+    for start, end, _ in found:
+        rest, position = rest + text[position:start], end
+    proposal = None if is_empty(rest + text[position:]) else ""
+    for start, end, why in found:
+        yield _finding(FindingKind.BOILERPLATE, place, start, end, 0.9, why, proposal)
+
+
+def _missing(text: str, asked: str, place: int) -> Iterator[Finding]:
+    """At most one finding: an answer that is empty is not cut off as well."""
+    if is_empty(text):
+        yield _finding(FindingKind.TRUNCATED, place, 0, len(text), 1.0, "The answer holds no words.")
+    elif is_nothing(text):
+        yield _finding(FindingKind.PLACEHOLDER, place, 0, len(text), 0.9, "The answer only says that there is none.")
+    elif echoes(text, asked):
+        yield _finding(FindingKind.ECHO, place, 0, len(text), 1.0, "The answer only repeats the question.")
+    elif found := cut_off(text):
+        yield _finding(FindingKind.TRUNCATED, place, found[0], len(text), 0.8, found[1])
+
+
+def _finding(
+    kind: FindingKind, message: int, start: int, end: int, score: float, why: str, proposal: str | None = None
+) -> Finding:
+    return Finding(
+        kind=kind, message=message, start=start, end=end, score=score, detector=DETECTOR, version=VERSION, proposal=proposal,
+        why=why,
+    )  # fmt: skip
