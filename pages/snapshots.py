@@ -72,7 +72,7 @@ def _form(visit: Visit, look: Outlook, labelling: Labelling) -> None:
         if look.general:
             general_help = (
                 f"This project has {look.general} rows from imports that are general talk (see the Grow page). A little of it "
-                "keeps a model from forgetting how to chat about other things. Drawn by the seed; validation and test hold none."
+                "keeps a model from forgetting how to chat about other things. Drawn by seed; validation and test hold none."
             )
             st.number_input("General talk, % of train", 0, 90, 0, help=general_help, key="snapshot_general")
         st.caption("Records of one conversation, near-duplicates and equal questions always go into the same part.")

@@ -44,6 +44,10 @@ class Ground:
         kept = {row.record_id: row for row in self.selection.rows}
         self._by_id = kept | {left: kept[stands] for left, stands in self.selection.duplicates.items()}
 
+    def approved(self, record_id: int) -> Candidate | None:
+        """The approved record that stands for this one, if there is one."""
+        return self._by_id.get(record_id)
+
     def question(self, record_id: int | None, prompt: Sequence[Mapping[str, str]]) -> Candidate | None:
         """The approved record that stands for this one, if its question is still what was answered."""
         if record_id is None:

@@ -23,7 +23,7 @@ class Vote:
     texts: tuple[str, str]
     better: str | None
     sources: Mapping[str, int]
-    """Which row it comes from: {"annotations": id}, {"rulings": id}, {"feedback": id}."""
+    """Which row it comes from: {"annotations": id}, {"rulings": id}, {"feedback": id}, {"imported labels": id}."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.conversations import messages_from_json
 from backend.datasets import candidates as picking
+from backend.datasets import imported_queries as imported
 from backend.datasets import judgement_queries as judging
 from backend.datasets import lessons
 from backend.datasets.candidates import Candidate
@@ -97,12 +98,12 @@ def harvest(session: Session, project_id: int, labelling: Labelling) -> Harvest:
         base.left["personal data"].update(base.selection.personal)
         return lessons.harvest(base.selection, lines, base.left, told)
     if labelling.kind is SnapshotKind.PREFERENCES:
-        voted = majority(judging.votes(session, project_id, base))
+        voted = majority([*judging.votes(session, project_id, base), *imported.votes(session, project_id, base)])
         wanted = (*voted.labels, *(judging.edits(session, project_id, base) if labelling.edits else ()))
         lines, sources = lessons.of_preferences(base.selection, wanted, base.clean)
         undecided = voted.undecided
     else:
-        scored = judging.scores(session, project_id, base, labelling)
+        scored = [*judging.scores(session, project_id, base, labelling), *imported.scores(session, project_id, base)]
         rated = thumbs(scored, up_from=labelling.up_from, down_to=labelling.down_to)
         lines, sources = lessons.of_thumbs(base.selection, rated.labels, base.clean)
         undecided = rated.undecided
