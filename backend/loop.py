@@ -28,7 +28,7 @@ from backend.access.actors import SYSTEM, Actor
 from backend.access.queries import project_id_of
 from backend.access.sessions import actor_of
 from backend.conversations import Message, messages_from_json
-from backend.curation import cleaning
+from backend.curation import fixing
 from backend.datasets.freezing import freeze
 from backend.errors import AlreadyDone, NotReady, TouchstoneError
 from backend.evaluation import evaluating, held_out, promoting
@@ -168,7 +168,7 @@ class Turn:
             self.do(reviewing.edit, lease=lease, **edit, **here)
             return "corrected and approved"
         if findings:
-            number = self.do(cleaning.mask, finding_ids=findings, **here).head
+            number = self.do(fixing.fix, finding_ids=findings, **here).head
         self.do(reviewing.approve, lease=lease, number=number, **here)
         return "masked and approved" if findings else "approved"
 

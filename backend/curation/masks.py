@@ -26,17 +26,23 @@ def masked(messages: Sequence[Message], spans: Iterable[Span]) -> tuple[Message,
     that do not fit the text, and replaces nothing then.
     """
     contents = [message.content for message in messages]
-    by_place = sorted(spans, key=lambda span: (span.message, span.start, -span.end))
-    chosen: list[Span] = []
-    for span in by_place:
+    given = list(spans)
+    for span in given:
         if not (0 <= span.message < len(contents) and 0 <= span.start < span.end <= len(contents[span.message])):
             raise Conflict("The text has changed since this was found. Look at the record again.")
-        if not chosen or chosen[-1].message != span.message or chosen[-1].end <= span.start:
-            chosen.append(span)
-    for span in reversed(chosen):
+    for span in reversed(chosen(given)):
         text = contents[span.message]
         contents[span.message] = text[: span.start] + span.replacement + text[span.end :]
     return tuple(Message(message.role, content) for message, content in zip(messages, contents, strict=True))
+
+
+def chosen(spans: Iterable[Span]) -> list[Span]:
+    """By place, without those that overlap one that begins before them; of two that begin alike the longer one stays."""
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.message, span.start, -span.end)):
+        if not kept or kept[-1].message != span.message or kept[-1].end <= span.start:
+            kept.append(span)
+    return kept
 
 
 def snippet(text: str, start: int, end: int) -> str:

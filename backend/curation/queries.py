@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
+from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
 
 from backend.access.actors import Actor
@@ -13,6 +14,7 @@ from backend.access.policy import check
 from backend.curation.masks import snippet
 from backend.detectors.privacy import PrivacyRules
 from backend.detectors.scorecards import card, cards
+from backend.store.findings import BATCH
 from backend.store.privacy import rules_for
 from backend.store.records import Finding, Record, RecordRevision, Source
 from backend.vocabulary import PERSONAL_FINDINGS, Action, Check, FindingKind, FindingStatus
@@ -39,6 +41,21 @@ KINDS = {
     FindingKind.ENCODING: "Broken text",
     FindingKind.DUPLICATE: "Exact duplicate",
     FindingKind.NEAR_DUPLICATE: "Near duplicate",
+    FindingKind.MARKUP: "HTML left over",
+    FindingKind.PLACEHOLDER: "Placeholder",
+    FindingKind.BOILERPLATE: "Signature or boilerplate",
+    FindingKind.TRUNCATED: "Truncated answer",
+    FindingKind.ECHO: "Answer repeats the question",
+    FindingKind.LANGUAGE: "Other language",
+    FindingKind.SPELLING: "Spelling",
+    FindingKind.ABUSE: "Abusive language (flag)",
+    FindingKind.LENGTH: "Length",
+    FindingKind.READABILITY: "Hard to read",
+    FindingKind.UNANSWERED: "Question not answered",
+    FindingKind.UNSUPPORTED: "Differs from the FAQs",
+    FindingKind.VOICE: "Brand voice",
+    FindingKind.CONTRADICTION: "Contradiction",
+    FindingKind.POOR_ANSWER: "Poor answer",
 }
 """What findings are called on pages."""
 
@@ -82,7 +99,7 @@ def findings(
 ) -> pd.DataFrame:
     """Findings with what they stand on, the surest last: finding, record, kind, text, becomes, score, import.
 
-    Of the fixed ones those that a mask fixed, not those that an edit took away.
+    Of the fixed ones those that a fix or a mask closed, not those that an edit took away.
     """
     check(actor, Action.VIEW_RECORDS, project_id)
     query = (
@@ -95,7 +112,8 @@ def findings(
     if source_id is not None:
         query = query.where(Record.source_id == source_id)
     if status is FindingStatus.FIXED:
-        query = query.where(col(Finding.detail)["masked"].as_boolean())
+        by_machine = col(Finding.detail)[BATCH].as_string().is_not(None)
+        query = query.where(or_(by_machine, col(Finding.detail)["masked"].as_boolean()))
     rows = []
     for finding, messages, source in session.exec(query.order_by(col(Finding.score), col(Finding.id)).limit(limit)):
         text = messages[finding.message]["content"]
@@ -105,7 +123,7 @@ def findings(
                 "record": finding.record_id,
                 "kind": KINDS[finding.kind],
                 "text": snippet(text, finding.start, finding.end),
-                "becomes": finding.proposal,
+                "becomes": finding.proposal or "",
                 "score": finding.score,
                 "import": source or "",
             }

@@ -228,7 +228,7 @@ def _findings(
             yield Finding(**of, kind=kind, detector=DETECTOR, version=VERSION, detail=detail, status=FindingStatus.FIXED)
     for found in find_in_messages(messages, rules, settled.stand_ins):
         row = Finding(**of, kind=found.kind, detector=found.detector, version=found.version)
-        finding_rows.place(row, found, revision)
+        finding_rows.place(row, found, revision.id or 0)
         if (found.kind, messages[found.message].content[found.start : found.end]) in settled.dismissed:
             row.status, row.detail = FindingStatus.DISMISSED, {"reason": f"Dismissed in record {record.made_from}"}
         yield row

@@ -1,17 +1,19 @@
 """The families of checks that look at one record at a time, and what they are told about the project. Pure.
 
-Each family is a module with `VERSION`, `KINDS` (what it can find) and `look(batch, context)`: one `Seen` for each
-conversation of the batch, in order. A family finds nothing outside its KINDS, and the same batch and context always give the
-same. Modules are loaded when first asked for, because some bring large tables with them.
+Each family is a module with `VERSION`, `KINDS` (what it can find), `SLICES` (the names of the slices that it can give) and
+`look(batch, context)`: one `Seen` for each conversation of the batch, in order. A family finds nothing outside its KINDS, which
+no other family has, and the same batch and context always give the same. Modules are loaded when first asked for, because some
+bring large tables with them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from backend.conversations import Message
 from backend.detectors.findings import Finding
@@ -61,6 +63,7 @@ class Family(Protocol):
 
     VERSION: str
     KINDS: frozenset[FindingKind]
+    SLICES: frozenset[str]
 
     def look(self, batch: Sequence[Sequence[Message]], context: Context) -> list[Seen]:
         """One `Seen` for each conversation."""
@@ -85,6 +88,30 @@ def family(check: Check) -> Family:
     return cast(Family, module)
 
 
-def versions() -> dict[Check, str]:
-    """The version of each family."""
-    return {check: family(check).VERSION for check in MODULES}
+MATTERS: Mapping[Check, tuple[str, ...]] = {
+    Check.LANGUAGE: ("languages",),
+    Check.SPELLING: ("languages", "product_words"),
+    Check.PERSONAL: ("rules",),
+    Check.ABUSE: ("abuse_model",),
+    Check.VOICE: ("voice",),
+    Check.QUALITY: ("faqs",),
+    Check.SUPPORT: ("faqs",),
+}
+"""The fields of `Context` that a family goes by. When one of them changes, what it saw is out of date."""
+
+
+def versions(context: Context, families: Mapping[Check, Family]) -> dict[Check, str]:
+    """What each family saw a text by: its own version and, where the project has a say, a digest of what that is."""
+    return {check: _version(check, one.VERSION, context) for check, one in families.items()}
+
+
+def _version(check: Check, version: str, context: Context) -> str:
+    told = [_plain(getattr(context, name)) for name in MATTERS.get(check, ())]
+    return f"{version}.{hashlib.sha256(repr(told).encode(errors='surrogatepass')).hexdigest()[:8]}" if told else version
+
+
+def _plain(value: Any) -> Any:
+    """Something whose `repr` is the same for equal values, in every process."""
+    if isinstance(value, PrivacyRules):
+        return [_plain(value.kinds), _plain(value.allowed), value.patterns]  # what takes its place changes no finding
+    return sorted(map(str, value)) if isinstance(value, frozenset) else value

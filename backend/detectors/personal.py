@@ -17,10 +17,22 @@ from backend.detectors.findings import Finding, apply
 from backend.detectors.privacy import DEFAULT, KIND_OF, PrivacyRules
 from backend.vocabulary import PERSONAL_FINDINGS, FindingKind
 
-__all__ = ["DETECTOR", "KINDS", "MASKS", "VERSION", "find_in_messages", "find_personal", "look", "mask"]
+__all__ = [
+    "DETECTOR",
+    "KINDS",
+    "MASKS",
+    "SLICES",
+    "VERSION",
+    "find_in_messages",
+    "find_personal",
+    "look",
+    "mask",
+    "without_stand_ins",
+]
 
 DETECTOR = "personal-data"
 KINDS = PERSONAL_FINDINGS
+SLICES: frozenset[str] = frozenset()
 MASKS = {
     FindingKind.EMAIL: "[EMAIL]",
     FindingKind.PHONE: "[PHONE]",
@@ -77,7 +89,12 @@ def find_in_messages(
     place of what was found before, is none.
     """
     found = [f for index, message in enumerate(messages) for f in find_personal(message.content, message=index, rules=rules)]
-    return [f for f in found if not _touches(messages[f.message].content, f, stand_ins)] if stand_ins else found
+    return without_stand_ins(messages, found, stand_ins)
+
+
+def without_stand_ins(messages: Sequence[Message], found: Iterable[Finding], stand_ins: Collection[str]) -> list[Finding]:
+    """What touches none of the stand-ins."""
+    return [f for f in found if not (stand_ins and _touches(messages[f.message].content, f, stand_ins))]
 
 
 def look(batch: Sequence[Sequence[Message]], context: Context) -> list[Seen]:

@@ -87,7 +87,7 @@ def merge_findings(session: Session, project_id: int, looked: Sequence[Looked]) 
             else:
                 candidates.remove(row)
                 new[found.kind] += row.status is FindingStatus.FIXED
-                _place(row, found, one.revision_id)
+                place(row, found, one.revision_id)
         for row in (row for candidates in mine.values() for row in candidates):
             if row.status is FindingStatus.OPEN and row.kind in one.kinds:
                 close_as_gone(row, one.number)
@@ -237,7 +237,7 @@ def _new_row(project_id: int, one: Looked, found: values.Finding) -> dict[str, A
     }
 
 
-def _place(row: Finding, found: values.Finding, revision_id: int) -> None:
+def place(row: Finding, found: values.Finding, revision_id: int) -> None:
     """Put a row where `found` is in the revision; one that was fixed is open again."""
     row.revision_id, row.message, row.start, row.end = revision_id, found.message, found.start, found.end
     row.score, row.detector, row.version, row.proposal = found.score, found.detector, found.version, found.proposal

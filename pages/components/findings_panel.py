@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 
 import streamlit as st
 
-from backend.curation import cleaning
+from backend.curation import dismissing, fixing, undoing
+from backend.curation.fix_rules import Rule
 from backend.curation.queries import KINDS, findings, open_counts
 from backend.vocabulary import PERSONAL_FINDINGS, Action, FindingKind, FindingStatus
 from pages.components.notices import attempt, tell
@@ -94,8 +95,12 @@ def _table(visit: Visit, status: FindingStatus, kinds: Collection[FindingKind], 
 
 def _mask_all(visit: Visit, kinds: Sequence[FindingKind]) -> None:
     with visit.writing() as session:
-        done = cleaning.mask_all(
-            session=session, actor=visit.actor, project_id=visit.project_id, kinds=kinds, folder=visit.settings.data
+        done = fixing.fix_all(
+            session=session,
+            actor=visit.actor,
+            project_id=visit.project_id,
+            rule=Rule(kinds=frozenset(kinds)),
+            folder=visit.settings.data,
         )
     left = f" {done.left:,} records are left; press again." if done.left else ""
     back = f" {done.withdrawn:,} approvals of unmasked texts were withdrawn." if done.withdrawn else ""
@@ -108,7 +113,7 @@ def _mask(visit: Visit, chosen: Chosen) -> None:
         by_record[record].append(finding)
     for ids in by_record.values():
         with visit.writing() as session:
-            cleaning.mask(
+            fixing.fix(
                 session=session,
                 actor=visit.actor,
                 project_id=visit.project_id,
@@ -121,7 +126,7 @@ def _mask(visit: Visit, chosen: Chosen) -> None:
 def _dismiss(visit: Visit, chosen: Chosen, why: str) -> None:
     ids = [finding for finding, _ in chosen]
     with visit.writing() as session:
-        cleaning.dismiss(session=session, actor=visit.actor, project_id=visit.project_id, finding_ids=ids, reason=why)
+        dismissing.dismiss(session=session, actor=visit.actor, project_id=visit.project_id, finding_ids=ids, reason=why)
     tell("success", f"Dismissed {len(ids)}. The same text in later revisions stays dismissed.")
 
 
@@ -130,12 +135,12 @@ def _undo(visit: Visit, chosen: Chosen) -> None:
     firsts = {record: finding for finding, record in reversed(chosen)}
     for finding in firsts.values():
         with visit.writing() as session:
-            cleaning.undo(session=session, actor=visit.actor, project_id=visit.project_id, finding_id=finding)
+            undoing.undo(session=session, actor=visit.actor, project_id=visit.project_id, finding_id=finding)
     tell("success", f"The text from before the mask is back in {len(firsts)} records.")
 
 
 def _reopen(visit: Visit, chosen: Chosen) -> None:
     for finding, _ in chosen:
         with visit.writing() as session:
-            cleaning.reopen(session=session, actor=visit.actor, project_id=visit.project_id, finding_id=finding)
+            dismissing.reopen(session=session, actor=visit.actor, project_id=visit.project_id, finding_id=finding)
     tell("success", f"{len(chosen)} are open again.")

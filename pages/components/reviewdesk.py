@@ -19,7 +19,7 @@ import streamlit as st
 from backend import runtime
 from backend.access.actors import Actor
 from backend.conversations import Message
-from backend.curation import cleaning
+from backend.curation import dismissing, fixing
 from backend.errors import AlreadyDone, Conflict, LeaseLost, NotFound, StaleRevision, TouchstoneError
 from backend.review import amending, queueing, reviewing
 from backend.review.filters import RecordFilter
@@ -214,7 +214,7 @@ def press_mask(visit: Visit, lease: Lease, detail: RecordDetail) -> None:
     here: dict[str, Any] = {"actor": visit.actor, "project_id": visit.project_id}
     with _outcome(hand):
         with visit.writing() as session:
-            record = cleaning.mask(
+            record = fixing.fix(
                 session=session, **here, finding_ids=[finding.id for finding in personal(detail)], folder=visit.settings.data
             )
         with visit.writing() as session:
@@ -227,7 +227,7 @@ def press_dismiss(visit: Visit, lease: Lease, detail: RecordDetail) -> None:
     if not _meant(hand, lease, "dismiss"):
         return
     with _outcome(hand), visit.writing() as session:
-        cleaning.dismiss(
+        dismissing.dismiss(
             session=session,
             actor=visit.actor,
             project_id=visit.project_id,

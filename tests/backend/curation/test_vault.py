@@ -5,7 +5,8 @@ from sqlmodel import select
 
 from backend.access.actors import Actor
 from backend.conversations import Message
-from backend.curation import cleaning, setting_rules, vault
+from backend.curation import fixing, setting_rules, undoing, vault
+from backend.curation.fix_rules import Rule
 from backend.errors import Forbidden, IntegrityViolated, InvalidInput
 from backend.store.accounts import AuditEntry
 from backend.store.findings import refresh_findings, with_open_personal_data
@@ -37,7 +38,9 @@ def desk(sqlite):
 
 def mask(desk, folder):
     with desk["database"].writing() as session:
-        return cleaning.mask_all(session=session, actor=desk["lead"], project_id=desk["project_id"], kinds=KINDS, folder=folder)
+        return fixing.fix_all(
+            session=session, actor=desk["lead"], project_id=desk["project_id"], rule=Rule(kinds=frozenset(KINDS)), folder=folder
+        )
 
 
 def look(desk, folder, actor: Actor, stand_in: str, reason: str = "They asked for their data"):
@@ -99,7 +102,7 @@ def test_a_stand_in_is_undone_as_a_mask_is(desk, tmp_path):
     mask(desk, tmp_path)
     with desk["database"].writing() as session:
         fixed = session.exec(select(Finding).where(Finding.kind == FindingKind.NAME)).one()
-        cleaning.undo(session=session, actor=desk["lead"], project_id=desk["project_id"], finding_id=fixed.id)
+        undoing.undo(session=session, actor=desk["lead"], project_id=desk["project_id"], finding_id=fixed.id)
     with desk["database"].reading() as session:
         assert session.get_one(Record, desk["record_id"]).prompt == PROMPT
         assert {row.status for row in session.exec(select(Finding))} == {FindingStatus.OPEN}

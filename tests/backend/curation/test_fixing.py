@@ -10,7 +10,8 @@ from sqlmodel import col, select
 from backend.access.actors import Actor
 from backend.access.audit import verify
 from backend.conversations import Message
-from backend.curation import cleaning, queries
+from backend.curation import dismissing, fixing, queries, undoing
+from backend.curation.fix_rules import Rule
 from backend.curation.masks import Span, masked, snippet
 from backend.errors import AlreadyDone, Conflict, Forbidden, InvalidInput, NotFound
 from backend.store.accounts import AuditEntry
@@ -18,7 +19,7 @@ from backend.store.database import Database
 from backend.store.findings import refresh_findings
 from backend.store.records import Approval, Finding, Project, Record, RecordRevision
 from backend.store.revisions import add_revision
-from backend.vocabulary import Decision, FindingKind, FindingStatus, RecordStatus, Role
+from backend.vocabulary import PERSONAL_FINDINGS, Decision, FindingKind, FindingStatus, RecordStatus, Role
 from tests.factories import a_person, a_project, a_record
 
 MAIL, PHONE = "ann@example.org", "+1 404 555 0123"
@@ -61,13 +62,11 @@ class Desk:
 
     def mask(self, finding_ids: list[int], actor: Actor | None = None) -> Record:
         with self.database.writing() as session:
-            return cleaning.mask(
-                session=session, actor=actor or self.expert, project_id=self.project_id, finding_ids=finding_ids
-            )
+            return fixing.fix(session=session, actor=actor or self.expert, project_id=self.project_id, finding_ids=finding_ids)
 
     def undo(self, finding_id: int) -> Record:
         with self.database.writing() as session:
-            return cleaning.undo(session=session, actor=self.expert, project_id=self.project_id, finding_id=finding_id)
+            return undoing.undo(session=session, actor=self.expert, project_id=self.project_id, finding_id=finding_id)
 
     def approve(self, record_id: int) -> None:
         with self.database.writing() as session:
@@ -104,7 +103,7 @@ def test_a_mask_is_a_new_revision_and_closes_its_finding(desk: Desk) -> None:
     assert (record.prompt, record.head) == (f"Write to [EMAIL] or call {PHONE}", 2)
     first, second = desk.revisions(record_id)
     assert first.messages[0]["content"] == f"Write to {MAIL} or call {PHONE}"
-    assert (second.author_id, second.based_on, second.reason) == (desk.expert.account_id, 1, cleaning.MASKED)
+    assert (second.author_id, second.based_on, second.reason) == (desk.expert.account_id, 1, fixing.MASKED)
     (left,) = desk.findings(record_id)
     assert (left.id, left.revision_id) == (phone.id, second.id)
     assert second.messages[0]["content"][left.start : left.end] == PHONE
@@ -138,7 +137,7 @@ def test_an_undo_after_a_later_edit_is_refused_and_loses_nothing(desk_on_sqlite:
         edited = [Message("user", "Please write to [EMAIL]"), Message("assistant", "Gladly.")]
         add_revision(session, session.get_one(Record, record_id), edited, reason="kinder", author_id=None)
         session.commit()
-    with pytest.raises(Conflict, match="changed after the mask"):
+    with pytest.raises(Conflict, match="changed after the fix"):
         desk.undo(finding.id or 0)
     assert desk.read(record_id).prompt == "Please write to [EMAIL]"
 
@@ -173,7 +172,7 @@ def test_an_approval_of_the_unmasked_text_is_withdrawn(desk: Desk) -> None:
     with desk.database.reading() as session:
         approval = session.exec(select(Approval)).one()
         assert approval.withdrawn_by == desk.expert.account_id
-        assert approval.withdrawn_reason == cleaning.MASKED
+        assert approval.withdrawn_reason == fixing.MASKED
 
 
 def test_an_approval_of_a_clean_older_text_stays(desk_on_sqlite: Desk) -> None:
@@ -193,14 +192,14 @@ def test_a_dismissed_finding_stays_and_can_be_opened_again(desk: Desk) -> None:
     record_id = desk.record(f"Our own address is {MAIL}")
     (finding,) = desk.findings(record_id)
     with desk.database.writing() as session:
-        cleaning.dismiss(
+        dismissing.dismiss(
             session=session, actor=desk.expert, project_id=desk.project_id, finding_ids=ids([finding]), reason="It is ours"
         )
     (dismissed,) = desk.findings(record_id, FindingStatus.DISMISSED)
     assert (dismissed.closed_by, dismissed.detail) == (desk.expert.account_id, {"reason": "It is ours"})
     assert desk.read(record_id).head == 1
     with desk.database.writing() as session:
-        cleaning.reopen(session=session, actor=desk.expert, project_id=desk.project_id, finding_id=finding.id or 0)
+        dismissing.reopen(session=session, actor=desk.expert, project_id=desk.project_id, finding_id=finding.id or 0)
     assert ids(desk.findings(record_id)) == [finding.id]
 
 
@@ -208,7 +207,7 @@ def test_a_dismissal_needs_a_reason(desk_on_sqlite: Desk) -> None:
     desk = desk_on_sqlite
     record_id = desk.record(MAIL)
     with desk.database.writing() as session, pytest.raises(InvalidInput, match="why"):
-        cleaning.dismiss(
+        dismissing.dismiss(
             session=session,
             actor=desk.expert,
             project_id=desk.project_id,
@@ -220,8 +219,12 @@ def test_a_dismissal_needs_a_reason(desk_on_sqlite: Desk) -> None:
 def test_masking_all_takes_every_open_finding_of_the_kinds_and_only_those(desk: Desk) -> None:
     both, mail, clean = desk.record(f"{MAIL}, {PHONE}"), desk.record(MAIL), desk.record("Hello?")
     with desk.database.writing() as session:
-        done = cleaning.mask_all(
-            session=session, actor=desk.lead, project_id=desk.project_id, kinds=[FindingKind.EMAIL], reason="Before review"
+        done = fixing.fix_all(
+            session=session,
+            actor=desk.lead,
+            project_id=desk.project_id,
+            rule=Rule(kinds=frozenset({FindingKind.EMAIL})),
+            reason="Before review",
         )
     assert (done.records, done.findings, done.left) == (2, 2, 0)
     assert [desk.read(record).prompt for record in (both, mail, clean)] == [f"[EMAIL], {PHONE}", "[EMAIL]", "Hello?"]
@@ -230,18 +233,8 @@ def test_masking_all_takes_every_open_finding_of_the_kinds_and_only_those(desk: 
         counts = queries.open_counts(session, actor=desk.lead, project_id=desk.project_id)
         assert counts == {FindingKind.PHONE: (1, 1)}
         acts = session.exec(select(AuditEntry.detail).where(AuditEntry.action == "personal_data_masked")).all()
-        assert acts == [{"records": 2, "findings": 2, "kinds": ["email"]}]
+        assert acts == [{"records": 2, "findings": 2, "kinds": ["email"], "batch": done.batch}]
         assert verify(session).broken_at is None
-
-
-def test_a_new_look_finds_what_a_bare_text_holds(desk_on_sqlite: Desk) -> None:
-    desk = desk_on_sqlite
-    with desk.database.writing() as session:
-        record = a_record(session, session.get_one(Project, desk.project_id), prompt=MAIL, answer="Thanks.")
-        session.commit()
-    with desk.database.writing() as session:
-        found = cleaning.check(session=session, actor=desk.expert, project_id=desk.project_id, record_ids=[record.id or 0])
-    assert found == len(desk.findings(record.id or 0)) == 1
 
 
 def test_the_list_of_findings_shows_the_span_in_its_sentence(desk_on_sqlite: Desk) -> None:
@@ -261,13 +254,12 @@ def test_who_may_not_review_or_is_elsewhere_can_do_nothing(desk_on_sqlite: Desk)
     with pytest.raises(Forbidden):
         desk.mask([finding_id], desk.rater)
     calls = (
-        lambda s: cleaning.mask_all(session=s, actor=desk.expert, project_id=desk.project_id),
-        lambda s: cleaning.dismiss(
+        lambda s: fixing.fix_all(session=s, actor=desk.expert, project_id=desk.project_id, rule=Rule(kinds=PERSONAL_FINDINGS)),
+        lambda s: dismissing.dismiss(
             session=s, actor=desk.rater, project_id=desk.project_id, finding_ids=[finding_id], reason="x"
         ),
-        lambda s: cleaning.undo(session=s, actor=desk.rater, project_id=desk.project_id, finding_id=finding_id),
-        lambda s: cleaning.reopen(session=s, actor=desk.rater, project_id=desk.project_id, finding_id=finding_id),
-        lambda s: cleaning.check(session=s, actor=desk.rater, project_id=desk.project_id, record_ids=[record_id]),
+        lambda s: undoing.undo(session=s, actor=desk.rater, project_id=desk.project_id, finding_id=finding_id),
+        lambda s: dismissing.reopen(session=s, actor=desk.rater, project_id=desk.project_id, finding_id=finding_id),
         lambda s: queries.findings(s, actor=desk.rater, project_id=desk.project_id),
         lambda s: queries.open_counts(s, actor=desk.rater, project_id=desk.project_id),
     )
@@ -279,7 +271,7 @@ def test_who_may_not_review_or_is_elsewhere_can_do_nothing(desk_on_sqlite: Desk)
         stranger = a_person(session, "s@example.org", project=other, role=Role.LEAD)
         session.commit()
     with desk.database.writing() as session, pytest.raises(NotFound):
-        cleaning.mask(session=session, actor=stranger, project_id=other.id or 0, finding_ids=[finding_id])
+        fixing.fix(session=session, actor=stranger, project_id=other.id or 0, finding_ids=[finding_id])
     assert desk.read(record_id).head == 1
 
 

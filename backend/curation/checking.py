@@ -1,0 +1,303 @@
+"""Runs the checks of one `CheckRun`: first the families that look at one record at a time, then those of the whole project.
+
+Promised: a record's findings, its slices and the mark that it was seen are saved together, a batch at a time; a run that was
+killed goes on from there and ends with what an uninterrupted one finds, as does one in several processes. A text that was
+edited while it was looked at is left for the next run. Memory holds a few batches, however many records there are. Only this
+process writes. Not promised: that changes of the rules made during a run count in it; what it saw by the old ones is due again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import select as columns
+from sqlalchemy import update
+from sqlmodel import Session, col, func, select
+
+from backend.access import audit
+from backend.access.actors import SYSTEM
+from backend.conversations import messages_from_json
+from backend.curation.cleaning import me, take_up
+from backend.curation.looking import Lookers, Views, views_of
+from backend.curation.unseen import is_unseen
+from backend.detectors.checks import MODULES, Family, Seen, family, versions
+from backend.detectors.findings import Finding
+from backend.detectors.personal import without_stand_ins
+from backend.errors import Conflict, TouchstoneError
+from backend.store.base import now
+from backend.store.checked import due, mark
+from backend.store.checking_context import context_for
+from backend.store.curation import CheckRun
+from backend.store.database import Database
+from backend.store.findings import Looked, merge_findings, stand_ins_of
+from backend.store.records import Record, RecordRevision
+from backend.vocabulary import PROJECT_CHECKS, Check, FindingKind, JobStatus
+
+BATCH = 500
+FEWEST_FOR_POOL = 500
+"""Of fewer records it is not worth starting processes."""
+MOST_OF_A_KIND = 200
+"""Findings of one kind that are kept of a record at a time; of personal data all are."""
+_BEAT_SECONDS = 10.0
+_OF_PROJECT = {
+    Check.DUPLICATES: ("backend.curation.deduplicating", "compare_project", "Comparing records"),
+    Check.CONTRADICTIONS: ("backend.curation.deduplicating", "find_contradictions", "Looking for contradictions"),
+    Check.TOPICS: ("backend.curation.clustering", "find_topics", "Finding topics"),
+}
+log = structlog.get_logger("checks")
+
+Tell = Callable[[str, int, int], None]
+"""Told the step, how many records are through, and of how many."""
+ProjectCheck = Callable[..., Mapping[str, int]]
+
+
+class _Stopped(Exception):
+    """Somebody asked for the run to end here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A record as it was handed out to be looked at."""
+
+    record_id: int
+    revision_id: int
+    head: int
+    messages: list[dict[str, str]]
+    due: frozenset[Check]
+
+
+def run_checks(
+    database: Database,
+    *,
+    run_id: int,
+    workers: int,
+    families: Mapping[Check, Family] | None = None,
+    of_project: Mapping[Check, ProjectCheck] | None = None,
+    tell: Tell = lambda step, done, total: None,
+) -> CheckRun:
+    """Take a run up and bring it to its end; returns it as it is then. `families` and `of_project` are the product's own
+    unless others are given.
+    """
+    with database.writing() as session:
+        run = take_up(session=session, run_id=run_id)
+    if run is None:
+        raise Conflict("This run has ended already, or another process is at it.")
+    wanted = [Check(word) for word in run.checks]
+    looking = {check: one for check, one in (families or _families(wanted)).items() if check in wanted}
+    work = _Work(database, run, tell)
+    try:
+        if looking:
+            work.look(looking, workers)
+        for check in (check for check in PROJECT_CHECKS if check in wanted):
+            work.compare(check, (of_project or {}).get(check))
+    except _Stopped:
+        return work.end(JobStatus.CANCELLED)
+    except Exception as error:
+        work.fail(error)
+        raise
+    return work.end(JobStatus.SUCCEEDED)
+
+
+def _families(wanted: Sequence[Check]) -> dict[Check, Family]:
+    return {check: family(check) for check in wanted if check in MODULES}
+
+
+class _Work:
+    """The work at one run by this process."""
+
+    def __init__(self, database: Database, run: CheckRun, tell: Tell) -> None:
+        self._database, self._run_id, self._project_id, self._tell = database, run.id or 0, run.project_id, tell
+        self._done, self._cursor = run.done, run.cursor
+
+    # --- one record at a time
+
+    def look(self, families: Mapping[Check, Family], workers: int) -> None:
+        """Show every record that a family has not seen to it."""
+        with self._database.reading() as session:
+            context = context_for(session, self._project_id)
+            by = versions(context, families)
+            left = session.exec(select(func.count()).select_from(Record).where(*self._unseen(by, self._cursor))).one()
+        self._note("Looking at records", total=self._done + left)
+        workers = workers if left >= FEWEST_FOR_POOL else 1
+        with Lookers(families, context, workers=workers) as lookers:
+            self._look(lookers, families, by, at_once=workers + 1 if workers > 1 else 1)
+
+    def _look(self, lookers: Lookers, families: Mapping[Check, Family], by: Mapping[Check, str], *, at_once: int) -> None:
+        begun: deque[tuple[list[_Read], Future[Views]]] = deque()
+        last, more = self._cursor, True
+        while more or begun:
+            while more and len(begun) < at_once:
+                batch = self._read(by, last)
+                more = len(batch) == BATCH
+                if batch:
+                    last = batch[-1].record_id
+                    begun.append((batch, lookers.begin([(one.messages, one.due) for one in batch])))
+            if begun:
+                batch, future = begun.popleft()
+                while (views := views_of(future, seconds=_BEAT_SECONDS)) is None:
+                    self._note("Looking at records")
+                self._keep(families, by, batch, views)
+
+    def _unseen(self, by: Mapping[Check, str], after: int) -> tuple[Any, ...]:
+        return Record.project_id == self._project_id, col(Record.id) > after, is_unseen(by)
+
+    def _read(self, by: Mapping[Check, str], after: int) -> list[_Read]:
+        query = (
+            columns(Record.id, RecordRevision.id, Record.head, RecordRevision.messages, Record.checked)  # type: ignore[call-overload]
+            .join(RecordRevision, (col(RecordRevision.record_id) == Record.id) & (col(RecordRevision.number) == Record.head))
+            .where(*self._unseen(by, after))
+            .order_by(col(Record.id))
+            .limit(BATCH)
+        )
+        with self._database.reading() as session:
+            return [
+                _Read(record_id or 0, revision_id or 0, head, messages, frozenset(due(checked, head, by)))
+                for record_id, revision_id, head, messages, checked in session.execute(query)
+            ]
+
+    def _keep(self, families: Mapping[Check, Family], by: Mapping[Check, str], batch: list[_Read], views: Views) -> None:
+        """Save a batch: findings, slices, marks, and how far the run is."""
+        with self._database.writing() as session:
+            run = self._mine(session)
+            found = _save(session, self._project_id, families, by, batch, views)
+            run.found = _added(run.found, {kind.value: count for kind, count in found.items()})
+            run.done, run.cursor, run.beat_at = run.done + len(batch), batch[-1].record_id, now()
+            self._done, self._cursor, total = run.done, run.cursor, run.total
+            session.commit()
+        self._tell("Looking at records", self._done, total)
+        self._heed(run)
+
+    # --- the whole project
+
+    def compare(self, check: Check, call: ProjectCheck | None) -> None:
+        """Run a check of the whole project."""
+        module, name, words = _OF_PROJECT[check]
+        call = call or getattr(importlib.import_module(module), name)
+        self._note(words)
+        with self._database.writing() as session:
+
+            def told(share: float, said: str) -> None:
+                # on SQLite a transaction that writes keeps others from writing, this one's own sign of life included
+                if not (self._database.is_sqlite and session.in_transaction()):
+                    self._note(f"{words}: {said}" if said else words)
+                self._tell(words, round(100 * share), 100)
+
+            found = call(session=session, project_id=self._project_id, tell=told)
+            session.commit()
+        with self._database.writing() as session:
+            run = self._mine(session)
+            run.found, run.beat_at = _added(run.found, found), now()
+            session.commit()
+        self._heed(run)
+
+    # --- the run itself
+
+    def _mine(self, session: Session) -> CheckRun:
+        """The run's row, held. Raises Conflict where another process took it over."""
+        run = session.get_one(CheckRun, self._run_id, with_for_update=True, populate_existing=True)
+        if run.holder != me() or run.status not in (JobStatus.RUNNING, JobStatus.STOPPING):
+            raise Conflict("Another process took this run over, so this one stops. Nothing was done twice.")
+        session.add(run)
+        return run
+
+    def _note(self, step: str, *, total: int | None = None) -> None:
+        """A sign of life."""
+        with self._database.writing() as session:
+            run = self._mine(session)
+            run.step, run.beat_at = step[:200], now()
+            run.total = run.total if total is None else total
+            session.commit()
+        if total is not None:
+            self._tell(step, run.done, total)
+        self._heed(run)
+
+    def _heed(self, run: CheckRun) -> None:
+        if run.status is JobStatus.STOPPING:
+            raise _Stopped
+
+    def end(self, status: JobStatus, error: str = "") -> CheckRun:
+        """Close the run."""
+        with self._database.writing() as session:
+            run = self._mine(session)
+            run.status, run.finished_at, run.error, run.step = status, now(), error, ""
+            audit.record(
+                session, SYSTEM, "checks_ended", project_id=run.project_id, subject=f"check run {run.id}",
+                status=status.value, checks=run.checks, records=run.done, found=run.found,
+            )  # fmt: skip
+            session.commit()
+        return run
+
+    def fail(self, error: Exception) -> None:
+        """Close the run after an error, if the database still lets it."""
+        log.error("checks_failed", run=self._run_id, exc_info=error)
+        said = error.message if isinstance(error, TouchstoneError) else "Something went wrong in a check; the log says what."
+        try:
+            self.end(JobStatus.FAILED, said)
+        except TouchstoneError as second:
+            log.error("run_not_closed", run=self._run_id, reason=second.message)
+
+
+def _added(before: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
+    return dict(Counter(before) + Counter(new))
+
+
+def _save(
+    session: Session,
+    project_id: int,
+    families: Mapping[Check, Family],
+    by: Mapping[Check, str],
+    batch: list[_Read],
+    views: Views,
+) -> Counter[FindingKind]:
+    """Store what was seen in those records of the batch whose text is still the same; returns the new findings by kind."""
+    ids = [one.record_id for one in batch]
+    held = select(Record.id, Record.head, Record.checked, Record.slices).where(col(Record.id).in_(ids)).order_by(col(Record.id))
+    there = {row[0]: row for row in session.exec(held.with_for_update(key_share=True))}
+    stand_ins = stand_ins_of(session, project_id, ids)
+    looked, rows = [], []
+    for one, views_of_one in zip(batch, views, strict=True):
+        _, head, checked, slices = there.get(one.record_id, (0, 0, "", {}))
+        if head != one.head:
+            continue
+        looked.append(_looked(one, views_of_one, families, stand_ins.get(one.record_id, set())))
+        row = {"id": one.record_id, "checked": mark(checked, head, {check: by[check] for check in views_of_one})}
+        fresh = _slices(slices, views_of_one, families)
+        rows.append(row if fresh == slices else {**row, "slices": fresh})
+    found = merge_findings(session, project_id, looked)
+    for _, alike in itertools.groupby(sorted(rows, key=len), key=len):
+        session.execute(update(Record), list(alike))
+    return found
+
+
+def _looked(one: _Read, views: Mapping[Check, Seen], families: Mapping[Check, Family], stand_ins: set[str]) -> Looked:
+    """What all families found in one record, within bounds."""
+    messages = messages_from_json(one.messages)
+    found: list[Finding] = []
+    for check, seen in views.items():
+        kept = list(seen.findings)
+        if check is Check.PERSONAL:
+            found += without_stand_ins(messages, kept, stand_ins)
+            continue
+        counts: Counter[FindingKind] = Counter()
+        for finding in kept:
+            counts[finding.kind] += 1
+            if counts[finding.kind] <= MOST_OF_A_KIND:
+                found.append(finding)
+    return Looked(
+        record_id=one.record_id, revision_id=one.revision_id, number=one.head, messages=messages, found=found,
+        kinds=frozenset[FindingKind]().union(*(families[check].KINDS for check in views)),
+    )  # fmt: skip
+
+
+def _slices(before: Mapping[str, Any], views: Mapping[Check, Seen], families: Mapping[Check, Family]) -> dict[str, Any]:
+    """The record's slices with what was seen now, and without what these families had said before."""
+    old = frozenset[str]().union(*(families[check].SLICES for check in views))
+    kept = {name: value for name, value in before.items() if name not in old}
+    return kept | {name: value for seen in views.values() for name, value in seen.slices}
