@@ -25,6 +25,7 @@ from backend.vocabulary import DETECTED, FindingKind
 DETECTOR, VERSION = "abuse-flag", "2"
 KINDS = frozenset({FindingKind.ABUSE})
 SLICE = DETECTED + "abuse"
+SLICES = frozenset({SLICE})
 FLAGGED, NOT_FLAGGED = "flagged", "not flagged"
 FLAGGED_FROM = 0.5
 SURELY_NONE = 0.35
