@@ -14,7 +14,7 @@ from backend.vocabulary import SnapshotKind
 
 HELP: Mapping[SnapshotKind, str] = {
     SnapshotKind.SFT: "Approved answers, to be imitated.",
-    SnapshotKind.PREFERENCES: "Pairs of answers of which people preferred one: comparisons, rankings, imports; edits, if you like.",
+    SnapshotKind.PREFERENCES: "Pairs of answers of which people preferred one: comparisons, rankings, imports, edits.",
     SnapshotKind.THUMBS: "Single answers that people found good or bad: ratings, and thumbs from the chat and from imports.",
     SnapshotKind.LABELS: "Questions with a class: one of the records' metadata, such as an intent.",
 }
