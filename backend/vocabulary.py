@@ -256,6 +256,7 @@ class JobKind(StrEnum):
 
     TRAIN = "train"
     EVALUATE = "evaluate"
+    SEARCH = "search"
 
 
 class JobStatus(StrEnum):

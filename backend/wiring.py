@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from sqlmodel import Session, col, select
 
+from backend.curation import cleaning
 from backend.errors import ServiceUnavailable
 from backend.evaluation import evaluating, figuring
 from backend.jobs.launcher import LocalLauncher
@@ -21,20 +22,24 @@ from backend.jobs.worker import Worker
 from backend.review import ordering
 from backend.runtime import Runtime
 from backend.store.models import Job
-from backend.training import launching
+from backend.training import launching, searching
 from backend.vocabulary import FINISHED_JOBS, JobKind
 
 log = structlog.get_logger("worker")
-COLLECTORS: dict[JobKind, Collector] = {JobKind.TRAIN: launching.collect, JobKind.EVALUATE: evaluating.collect}
+COLLECTORS: dict[JobKind, Collector] = {
+    JobKind.TRAIN: launching.collect,
+    JobKind.EVALUATE: evaluating.collect,
+    JobKind.SEARCH: searching.collect,
+}
 """Who takes in what a job of each kind left."""
 
-CHORES: dict[str, Callable[[Session], list[Any]]] = {"figures": figuring.due, "reorder": ordering.due}
+CHORES: dict[str, Callable[[Session], list[Any]]] = {"figures": figuring.due, "reorder": ordering.due, "clean": cleaning.due}
 """Commands that a worker runs between its jobs, and what they would have to do."""
 
 
 class Chores:
     """What a worker has done between its jobs, in a child process of low rank: figures of projects with many judgements,
-    and the order of queues that have learned from their answers.
+    the order of queues that have learned from their answers, and the checks that people started.
 
     One child at a time; it takes the project's figures for itself in the database, so that of several workers one works.
     It ends with the worker: what it had not kept by then is worked out by the next.

@@ -12,7 +12,10 @@ from pages.components.links import link_to
 from pages.components.notices import attempt, guarded, tell
 from pages.components.recipe_form import choose_base_model, choose_objective, choose_start, chosen_recipe, show_fields
 from pages.components.run_view import show_run
+from pages.components.search_view import show_searches, show_space, start_search
 from pages.components.visit import Visit, require
+
+ONE, SEARCH = "One run", "A search"
 
 
 def main() -> None:
@@ -36,11 +39,13 @@ def main() -> None:
         return
     with st.expander("Start a run", icon=":material/play_circle:", expanded=runs.empty):
         _form(visit, snapshots, kinds, versions)
-    if runs.empty:
-        st.info("No run yet. The values above do well for the sample project: start one.", icon=":material/model_training:")
-        return
     names = {int(row.id): f"{row.number}: {row.name}" for row in runs.itertuples()}
-    watch, table, comparison = st.tabs(["One run", "All runs", "Compare"])
+    watch, table, comparison, searches = st.tabs(["One run", "All runs", "Compare", "Searches"])
+    with searches, guarded():
+        show_searches(visit)
+    if runs.empty:
+        watch.info("No run yet. The values above do well for the sample project: start one.", icon=":material/model_training:")
+        return
     with watch, guarded():
         if st.session_state.get("run") not in names:
             st.session_state.pop("run", None)
@@ -57,9 +62,22 @@ def _form(visit: Visit, snapshots: dict[int, str], kinds: dict[int, str], versio
     base_model = choose_base_model()
     objective = choose_objective(kinds[snapshot_id], base_model)
     version_id = choose_start(versions, base_model, objective)
+    what = st.segmented_control(
+        "Start", [ONE, SEARCH], default=ONE, required=True, key="run_what", help="A search tries the recipe with other values."
+    )
     with st.form("start_run", border=False):
         st.text_input("Name", max_chars=200, placeholder="What you try with it", key="run_name")
         show_fields(base_model, objective)
+        if what == SEARCH:
+            show_space(base_model, objective)
+            st.form_submit_button(
+                "Start the search",
+                type="primary",
+                icon=":material/travel_explore:",
+                on_click=attempt,
+                args=(start_search, visit, snapshot_id, base_model, objective),
+            )
+            return
         st.form_submit_button(
             "Start",
             type="primary",

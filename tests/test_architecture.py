@@ -15,6 +15,8 @@ PURE_MODULES = ("vocabulary", "errors", "conversations", "rubrics", "task_option
 FLOOR = ("store", "statistics", "detectors", "access", "jobs")
 COMPOSITION = ("backend.__main__", "backend.loop", "backend.wiring")
 """Roots that put stages together; nothing imports them but each other and the command line."""
+CONTRACT = ("trainer", "trainer.contract", "trainer.spaces")
+"""What the backend knows of the trainer: what it is asked, for a run and for a search, and what it leaves behind."""
 KNOWS_THE_CONTRACT = ("jobs", "training", "evaluation")
 HEAVY = {"torch", "transformers", "peft"}
 TOP_LEVEL = {
@@ -64,7 +66,7 @@ def below(name: str, *rooms: str) -> bool:
 def allowed(source: str, target: str) -> bool:
     """Whether the arrow source → target (both inside the product) is in the design."""
     if source == "app" or source in COMPOSITION:
-        return not below(target, "trainer") or target == "trainer.contract" or target == "trainer"
+        return not below(target, "trainer") or target in CONTRACT
     if below(source, "trainer"):
         return below(target, "trainer")
     if below(source, "pages"):
@@ -79,7 +81,7 @@ def allowed(source: str, target: str) -> bool:
     if below(target, "pages", "app") or target in COMPOSITION:
         return False
     if below(target, "trainer"):
-        return target in ("trainer", "trainer.contract") and package(source) in KNOWS_THE_CONTRACT
+        return target in CONTRACT and package(source) in KNOWS_THE_CONTRACT
     return _inside_backend(package(source), package(target), source)
 
 
@@ -90,9 +92,9 @@ def _inside_backend(source: str, target: str, module: str) -> bool:
         return target in (*PURE, *PURE_MODULES)
     if source == "runtime":
         return target in ("settings", "store", "errors")
-    if target in PURE_MODULES or target in ("settings", "logs"):
+    if target in PURE_MODULES or target in ("settings", "logs", "engine"):
         return True
-    if source in ("settings", "logs"):
+    if source in ("settings", "logs", "engine"):
         return False
     if source in STAGES:
         return target in FLOOR or (target == "runtime" and module.endswith(".commands"))
@@ -135,6 +137,7 @@ def test_the_contract_needs_the_standard_library_alone() -> None:
     import sys
 
     assert {target.split(".")[0] for target in imports("trainer.contract")} <= set(sys.stdlib_module_names)
+    assert {target for target in imports("trainer.spaces") if not below(target, "trainer.contract")} <= sys.stdlib_module_names
 
 
 def test_only_settings_and_the_runtime_read_the_environment() -> None:

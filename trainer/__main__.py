@@ -1,4 +1,4 @@
-"""The command line: ``python -m trainer base|shop|plan|run|resume|evaluate|generate|serve``.
+"""The command line: ``python -m trainer base|shop|plan|run|search|resume|evaluate|generate|serve``.
 
 Results go to standard output as JSON, the log and errors to standard error, the last line of which is a JSON object with
 `error` and `message` when the exit code is not 0. Exit codes are those of `trainer.contract.Exit`. PyTorch is imported only
@@ -67,7 +67,7 @@ def classify(error: BaseException) -> tuple[Exit, str, str]:
 
 
 def _run_folder(options: argparse.Namespace) -> Path | None:
-    if options.name == "run":
+    if options.name in ("run", "search"):
         return Path(options.out)
     return Path(options.folder) if options.name == "resume" else None
 
@@ -111,11 +111,33 @@ def _run(options: argparse.Namespace) -> int:
     return _print(train(config, out))
 
 
+def _search(options: argparse.Namespace) -> int:
+    from trainer.spaces import SearchConfig
+
+    config, out = SearchConfig.from_json(read_json(Path(options.config))), Path(options.out)
+    if not config.config.data:
+        raise ConfigError("data must name the snapshot folder.")
+    if (out / contract.STUDY).exists():
+        raise ConfigError(f"{out} holds a search already; use 'resume {out}' to go on with it, or another folder.")
+    from trainer.search import search
+
+    return _print(search(config, out))
+
+
+def _resume_search(folder: Path) -> int:
+    from trainer.search import search
+    from trainer.spaces import SearchConfig
+
+    return _print(search(SearchConfig.from_json(read_json(folder / contract.SEARCH)), folder, resume=True))
+
+
 def _resume(options: argparse.Namespace) -> int:
     folder = Path(options.folder)
-    config = _read_train_config(str(folder / contract.CONFIG))
     if (folder / contract.RESULT).exists():
         return _print(read_json(folder / contract.RESULT))
+    if (folder / contract.SEARCH).exists():
+        return _resume_search(folder)
+    config = _read_train_config(str(folder / contract.CONFIG))
     from trainer.loop import train
 
     return _print(train(config, folder, resume=True))
@@ -175,8 +197,13 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("run", _run, "Train. SIGTERM or a file STOP in the run folder stops it with a checkpoint.")
     sub.add_argument("--config", required=True, help="a TrainConfig as JSON")
     sub.add_argument("--out", required=True, help="the run folder to write")
-    sub = add("resume", _resume, "Go on with a run from its newest sound checkpoint.")
-    sub.add_argument("folder", help="the run folder")
+    sub = add("search", _search, "Try a recipe with other values, by grid, by chance or by Optuna, and cross-validate.")
+    sub.add_argument(
+        "--config", required=True, help="a SearchConfig as JSON: config, space, method, trials, folds, prune, hours"
+    )
+    sub.add_argument("--out", required=True, help="the folder to write")
+    sub = add("resume", _resume, "Go on with a run from its newest sound checkpoint, or with a search.")
+    sub.add_argument("folder", help="the folder of the run or search")
     sub = add("evaluate", _evaluate, "Let models answer a split and measure the answers.")
     sub.add_argument("--config", required=True, help="an EvaluateConfig as JSON")
     sub.add_argument("--out", required=True, help="the folder for report.json and responses.jsonl")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +19,7 @@ import torch
 from trainer import checkpoint, contract, data
 from trainer.chatters import Dpo, Imitation, Kto, Orpo
 from trainer.contract import OBJECTIVES, TrainConfig
+from trainer.device import device_name, peak_memory
 from trainer.folder import RunFolder, StopRequest, write_json
 from trainer.learner import Learner, Lot
 from trainer.lessons import Lesson, class_names
@@ -31,6 +31,8 @@ from trainer.rows import BadData, read_rows
 log = logging.getLogger("trainer")
 
 _SAMPLES = 3
+Watch = Callable[[int, float], None]
+"""Told the step and the named figure after every validation; what it raises ends the run."""
 
 
 class Stopped(Exception):
@@ -79,17 +81,21 @@ def prepare(config: TrainConfig) -> tuple[Learner, Plan]:
     return learner, make_plan(config, rows, learner, loaded.context)
 
 
-def train(config: TrainConfig, out: Path, *, resume: bool = False) -> dict[str, Any]:
-    """Trains, or goes on training, and returns what `result.json` holds. Raises Stopped, NotFinite, BadData, BadModel."""
+def train(
+    config: TrainConfig, out: Path, *, resume: bool = False, stop: StopRequest | None = None, watch: Watch | None = None
+) -> dict[str, Any]:
+    """Trains, or goes on training, and returns what `result.json` holds. Raises Stopped, NotFinite, BadData, BadModel, and
+    whatever `watch` raises.
+    """
     run = RunFolder(out)
-    stop = StopRequest(out)
+    stop = stop or StopRequest(out)
     if resume:
         stop.clear()
     with stop.listening():
         write_json(out / contract.CONFIG, config.to_json())
         (out / contract.ERROR).unlink(missing_ok=True)
         run.status("running", step=0, total_steps=0, epoch=0.0, message="loading the model")
-        trainer = Trainer(config, *prepare(config), run, stop)
+        trainer = Trainer(config, *prepare(config), run, stop, watch)
         trainer.begin(resume=resume)
         return trainer.run()
 
@@ -97,8 +103,16 @@ def train(config: TrainConfig, out: Path, *, resume: bool = False) -> dict[str, 
 class Trainer:
     """One run in progress: the model, its optimizer, where it stands and what it has written."""
 
-    def __init__(self, config: TrainConfig, learner: Learner, plan: Plan, run: RunFolder, stop: StopRequest) -> None:
-        self.config, self.learner, self.plan, self._run, self._stop = config, learner, plan, run, stop
+    def __init__(
+        self,
+        config: TrainConfig,
+        learner: Learner,
+        plan: Plan,
+        run: RunFolder,
+        stop: StopRequest,
+        watch: Watch | None = None,
+    ) -> None:
+        self.config, self.learner, self.plan, self._run, self._stop, self._watch = config, learner, plan, run, stop, watch
         self.loaded = loaded = learner.loaded
         self._weights = list(checkpoint.trainable(loaded.model).values())
         self.optimizer = torch.optim.AdamW(self._weights, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
@@ -277,6 +291,8 @@ class Trainer:
         else:
             position.worse += 1
         position.ended_early = 0 < self.config.early_stopping <= position.worse
+        if self._watch is not None:
+            self._watch(position.step, value)
 
     @torch.no_grad()
     def measure(self, lessons: Sequence[Lesson]) -> tuple[float, dict[str, Any]]:
@@ -378,15 +394,3 @@ class Trainer:
 def _windows(order: list[list[int]], size: int, *, start: int) -> Iterator[list[list[int]]]:
     """Accumulation windows of an epoch, from the `start`-th on."""
     return (order[at : at + size] for at in range(start * size, len(order), size))
-
-
-def peak_memory(device: torch.device) -> int:
-    """The most memory that was in use, in bytes: of the GPU, or of this process."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def device_name(device: torch.device) -> str:
-    """What the run ran on, in words."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -39,6 +39,8 @@ from trainer import contract
 log = structlog.get_logger("worker")
 LONGEST_WAIT = 30.0
 """Seconds between two looks at a database that is away."""
+_LEFT = (contract.CHECKPOINTS, contract.STUDY, contract.RESULT)
+"""What an earlier attempt leaves that the next one can go on from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class Worker:
     def _start(self, job: Job) -> None:
         folder = self._settings.data / job.folder
         arguments, resume = job.payload[queue.ARGUMENTS], job.payload.get(queue.RESUME_ARGUMENTS)
-        goes_on = bool(resume) and ((folder / contract.CHECKPOINTS).exists() or (folder / contract.RESULT).exists())
+        goes_on = bool(resume) and any((folder / name).exists() for name in _LEFT)
         launch = Launch(
             arguments=tuple(resume if goes_on and resume else arguments),
             folder=folder,
@@ -196,7 +198,7 @@ class Worker:
         if held.stopping_since is None:
             held.stopping_since = at
         waited = at - held.stopping_since
-        grace = self.pace.stop_training if held.kind is JobKind.TRAIN else self.pace.stop_other
+        grace = self.pace.stop_other if held.kind is JobKind.EVALUATE else self.pace.stop_training
         try:
             (held.folder / contract.STOP).touch()  # again each time: a child that is just starting may clear it
         except OSError as error:

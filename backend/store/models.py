@@ -94,6 +94,24 @@ class Run(Table, table=True):
     created_at: datetime = created()
 
 
+class Search(Table, table=True):
+    """A search for a recipe on one snapshot. `config` is what the trainer was asked, `result` holds the best trial."""
+
+    __table_args__ = (UniqueConstraint("project_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id", index=True)
+    number: int
+    name: str = Field(default="", max_length=200)
+    snapshot_id: int = Field(foreign_key="snapshot.id", index=True)
+    job_id: int | None = Field(default=None, foreign_key="job.id", index=True)
+    config: dict[str, Any] = document()
+    result: dict[str, Any] = document()
+    folder: str = Field(max_length=300)
+    created_by: int | None = Field(default=None, foreign_key="account.id")
+    created_at: datetime = created()
+
+
 class ModelVersion(Table, table=True):
     """A base model as it is (number 0, no run), or what a run produced. `served_as` is its name at the engine."""
 

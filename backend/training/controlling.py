@@ -12,7 +12,7 @@ from backend.jobs import queue
 from backend.store.models import Job
 from backend.vocabulary import Action, JobKind
 
-ACTION_FOR = {JobKind.TRAIN: Action.TRAIN, JobKind.EVALUATE: Action.EVALUATE}
+ACTION_FOR = {JobKind.TRAIN: Action.TRAIN, JobKind.EVALUATE: Action.EVALUATE, JobKind.SEARCH: Action.TRAIN}
 """What one must be allowed to do to steer a job of each kind."""
 
 

@@ -55,21 +55,16 @@ def start_run(
     """
     check(actor, Action.TRAIN, project_id)
     project = locked_project(session, project_id)
-    snapshot = session.get(Snapshot, snapshot_id)
-    if snapshot is None or snapshot.project_id != project_id:
-        raise NotFound("There is no such snapshot in this project.")
-    if not snapshot.manifest["counts"]["train"]:
-        raise NotReady("This snapshot has no rows to train on. Freeze one with a larger share of train.")
+    snapshot = ready_snapshot(session, settings, project_id, snapshot_id)
     data = settings.snapshots / snapshot.folder
     start = _start_from(session, project_id, recipe or {}, initial_version_id)
     kind = snapshot.manifest.get("kind", SnapshotKind.SFT.value)
     config = recipes.to_config(
         start.recipe, data=str(data), threads=settings.trainer_threads, kind=kind, initial_adapter=start.adapter
     )
-    frozen.verify(data, snapshot.manifest)
     number = 1 + (session.exec(select(func.max(Run.number)).where(Run.project_id == project_id)).one() or 0)
     folder = settings.runs / f"{project.slug}-{number:04d}-{secrets.token_hex(4)}"
-    _write_config(folder, config.to_json())
+    write_config(folder / contract.CONFIG, config.to_json())
     run = Run(
         project_id=project_id,
         number=number,
@@ -86,6 +81,17 @@ def start_run(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return run
+
+
+def ready_snapshot(session: Session, settings: Settings, project_id: int, snapshot_id: int) -> Snapshot:
+    """A snapshot of the project that has rows to learn from and is what was frozen."""
+    snapshot = session.get(Snapshot, snapshot_id)
+    if snapshot is None or snapshot.project_id != project_id:
+        raise NotFound("There is no such snapshot in this project.")
+    if not snapshot.manifest["counts"]["train"]:
+        raise NotReady("This snapshot has no rows to train on. Freeze one with a larger share of train.")
+    frozen.verify(settings.snapshots / snapshot.folder, snapshot.manifest)
+    return snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,14 +267,15 @@ def _newest_number(session: Session, project: Project) -> int | None:
     return session.exec(select(func.max(ModelVersion.number)).where(ModelVersion.project_id == project.id)).one()
 
 
-def _write_config(folder: Path, config: Mapping[str, Any]) -> None:
+def write_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Make the new folder of a job, with its config in it. Raises ServiceUnavailable, and leaves nothing then."""
     try:
-        folder.mkdir(parents=True)
-        _replace(folder / contract.CONFIG, config)
+        path.parent.mkdir(parents=True)
+        _replace(path, config)
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(path.parent, ignore_errors=True)
         raise ServiceUnavailable(
-            "The runs folder cannot be written (is the disk full?), so the run was not started. Free some space and try again."
+            "The runs folder cannot be written (is the disk full?), so nothing was started. Free some space and try again."
         ) from error
 
 

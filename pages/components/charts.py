@@ -166,6 +166,20 @@ def curves(frame: pd.DataFrame, *, x: str, y: Sequence[str], names: Mapping[str,
     return framed(figure, height=260)
 
 
+def points(frame: pd.DataFrame, *, x: str, y: str, hover: str, magnitude: bool = False) -> Any:
+    """One mark a row; `hover` is the column with what is told of it. `magnitude` spreads x by its logarithm."""
+    import plotly.graph_objects as go
+
+    marks = go.Scatter(
+        x=texts(frame[x]) if frame[x].dtype == object else frame[x], y=frame[y], mode="markers",
+        marker={"size": 10, "color": MAIN}, hovertext=[label(text, 200) for text in frame[hover]], hoverinfo="text",
+    )  # fmt: skip
+    figure = framed(go.Figure(marks))
+    figure.update_xaxes(title=label(x.replace("_", " ")), type="log" if magnitude else None)
+    figure.update_yaxes(title=label(y.replace("_", " ")))
+    return figure
+
+
 def funnel(frame: pd.DataFrame, *, step: str, count: str) -> Any:
     """Steps from top to bottom, each with its count and its share of the first."""
     import plotly.graph_objects as go

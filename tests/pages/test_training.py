@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import col, select
 
 from backend.runtime import Runtime
-from backend.store.models import Job, Run
+from backend.store.models import Job, Run, Search
 from backend.vocabulary import JobStatus, Role
 from tests.backend.training.conftest import Studio
 from tests.factories import a_person, a_project
@@ -179,3 +179,35 @@ def test_a_run_can_go_on_from_an_earlier_version(house: Runtime, studio: Studio)
     page.button(key="FormSubmitter:start_run-Start").click().run()
     assert not page.exception
     assert runs(house)[-1].config["initial_adapter"] == "/runs/one/adapter"
+
+
+def test_a_search_is_started_from_the_same_form_and_shows_its_trials(house: Runtime, studio: Studio) -> None:
+    page = opened(house, studio.lead, "training")
+    page.session_state["run_what"] = "A search"
+    page.run()
+    page.number_input(key="search_trials").set_value(5)
+    page.button(key="FormSubmitter:start_run-Start the search").click().run()
+    assert not page.exception
+    with house.database.reading() as session:
+        (search,) = session.exec(select(Search)).all()
+    assert search.config["trials"] == 5
+    assert search.config["space"]["lora_rank"] == {"choices": [4, 8, 16, 32]}
+    assert "Search 1 waits for a worker" in words(page).replace("\\", "")
+    folder = house.settings.runs / search.folder
+    rows = [
+        {"number": n + 1, "state": "complete", "value": 2.0 - n, "params": {"learning_rate": 0.001 * (n + 1), "lora_rank": 4}}
+        for n in range(2)
+    ]
+    (folder / contract.TRIALS).write_text(json.dumps({"metric": "loss", "direction": "minimize", "trials": rows}))
+    result = {"best": {**rows[1], "config": search.config["config"]}}
+    with house.database.writing() as session:
+        stored = session.get_one(Search, search.id)
+        stored.result = result
+        job = session.get_one(Job, search.job_id)
+        job.status = JobStatus.SUCCEEDED
+        session.add_all([stored, job])
+        session.commit()
+    page.run()
+    assert {metric.label: metric.value for metric in page.metric}["Best loss"] == "1"
+    page.button(key=f"best_{search.id}").click().run()
+    assert [run.name for run in runs(house)] == ["Best of Search 1"]

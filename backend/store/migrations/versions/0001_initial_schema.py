@@ -570,6 +570,43 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_run_snapshot_id"), ["snapshot_id"], unique=False)
 
     op.create_table(
+        "search",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("snapshot_id", sa.Integer(), nullable=False),
+        sa.Column("job_id", sa.Integer(), nullable=True),
+        sa.Column("config", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("result", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("folder", sa.String(length=300), nullable=False),
+        sa.Column("created_by", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["created_by"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["job_id"],
+            ["job.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["snapshot_id"],
+            ["snapshot.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("project_id", "number"),
+    )
+    with op.batch_alter_table("search", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_search_job_id"), ["job_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_search_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_search_snapshot_id"), ["snapshot_id"], unique=False)
+
+    op.create_table(
         "faqcitation",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("faq_id", sa.Integer(), nullable=False),
@@ -839,6 +876,37 @@ def upgrade() -> None:
     with op.batch_alter_table("finding", schema=None) as batch_op:
         batch_op.create_index("ix_finding_project_status", ["project_id", "status", "kind"], unique=False)
         batch_op.create_index(batch_op.f("ix_finding_record_id"), ["record_id"], unique=False)
+
+    op.create_table(
+        "likeness",
+        sa.Column("record_id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("revision_id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(length=16), nullable=False),
+        sa.Column("sketch", sa.LargeBinary(), nullable=False),
+        sa.Column("settled", sa.Boolean(), nullable=False),
+        sa.Column("nearest_id", sa.Integer(), nullable=True),
+        sa.Column("similarity", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["nearest_id"],
+            ["record.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["record_id"],
+            ["record.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["revision_id"],
+            ["recordrevision.id"],
+        ),
+        sa.PrimaryKeyConstraint("record_id"),
+    )
+    with op.batch_alter_table("likeness", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_likeness_project_id"), ["project_id"], unique=False)
 
     op.create_table(
         "promotion",
@@ -1454,6 +1522,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_promotion_project_id"))
 
     op.drop_table("promotion")
+    with op.batch_alter_table("likeness", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_likeness_project_id"))
+
+    op.drop_table("likeness")
     with op.batch_alter_table("finding", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_finding_record_id"))
         batch_op.drop_index("ix_finding_project_status")
@@ -1500,6 +1572,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_faqcitation_faq_id"))
 
     op.drop_table("faqcitation")
+    with op.batch_alter_table("search", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_search_snapshot_id"))
+        batch_op.drop_index(batch_op.f("ix_search_project_id"))
+        batch_op.drop_index(batch_op.f("ix_search_job_id"))
+
+    op.drop_table("search")
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_run_snapshot_id"))
         batch_op.drop_index(batch_op.f("ix_run_project_id"))
