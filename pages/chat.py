@@ -6,9 +6,9 @@ import time
 
 import streamlit as st
 
+from backend.engine import Engine
 from backend.errors import NotReady
 from backend.serving.chatting import ask, keep_answer, latest_chat, speaker, start_chat
-from backend.serving.engine import Engine
 from backend.serving.guardrails import DISCLOSURE, MAX_CHARS
 from backend.serving.queries import shown_turns
 from backend.vocabulary import Action

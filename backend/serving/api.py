@@ -26,9 +26,9 @@ from backend.access.policy import check
 from backend.access.queries import projects_of
 from backend.access.tokening import look_up_bearer
 from backend.conversations import fault, messages_from_json
+from backend.engine import Engine
 from backend.errors import InvalidInput, NotFound, NotReady, NotSignedIn, TouchstoneError
 from backend.serving.chatting import completion_id, keep_exchange, speaker
-from backend.serving.engine import Engine
 from backend.serving.guardrails import checked_message, context
 from backend.serving.openapi import document
 from backend.serving.receiving import Opinion, give_feedback, send_feedback

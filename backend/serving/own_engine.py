@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from backend.engine import Engine
 from backend.errors import ServiceUnavailable
 from backend.jobs.launcher import Launch, LocalLauncher
-from backend.serving.engine import Engine
 from backend.settings import Settings
 
 PATIENCE = 120.0

@@ -6,9 +6,9 @@ import pytest
 from sqlmodel import Session, select
 
 from backend.access.actors import Actor
+from backend.engine import Engine
 from backend.errors import Forbidden, InvalidInput, NotFound, NotReady, ServiceUnavailable
 from backend.serving.chatting import ask, keep_answer, latest_chat, start_chat, turns_of
-from backend.serving.engine import Engine
 from backend.serving.guardrails import CONTEXT_TURNS, context
 from backend.serving.queries import shown_turns
 from backend.serving.receiving import Opinion, close_feedback, give_feedback, send_feedback
