@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from backend.curation.observed import Row
 from backend.detectors.identity import mentioned
 from backend.detectors.identity_words import GROUPS
-from backend.detectors.mood import compound
 from backend.detectors.refusals import refuses
+from backend.detectors.sentiment import sentiment_of
 from backend.errors import InvalidInput
 
 SLICE, OF_PEOPLE = "slice:", "mentions:"
 REFUSES, LENGTH, SENTIMENT = "answer:refuses", "answer:length", "answer:sentiment"
 NO_VALUE = "(none)"
 """The label of a record that does not have the slice."""
-_WARM = 0.05
-"""From which score on a text counts as positive, as VADER's makers have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +59,5 @@ def labelled(key: str, rows: Sequence[Row]) -> list[str]:
         middle = statistics.median(words) if words else 0
         return [f"more than {middle:g} words" if count > middle else f"up to {middle:g} words" for count in words]
     if key == SENTIMENT:
-        return [_sounds(compound(row.answer)) for row in rows]
+        return [sentiment_of(row.answer) for row in rows]
     raise InvalidInput("Choose by what the records are told apart.")
-
-
-def _sounds(score: float) -> str:
-    return "positive" if score >= _WARM else "negative" if score <= -_WARM else "neutral"

@@ -9,13 +9,12 @@ Not promised: irony, and complaints in calm words ("my order has not arrived" is
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from typing import Any
 
 from backend.conversations import Message
 from backend.detectors.checks import Context, Seen
 from backend.detectors.language import language_of, spoken
+from backend.detectors.mood import compound
 from backend.vocabulary import DETECTED, FindingKind
 
 VERSION = "1"
@@ -26,21 +25,12 @@ NEGATIVE, NEUTRAL, POSITIVE = "negative", "neutral", "positive"
 BOUND = 0.05
 _SURE_ENOUGH = 0.6
 """A wrong slice costs less than a wrong finding, and short complaints are what this is for."""
-_LONGEST = 2000
-"""Characters that are looked at."""
-
-
-@functools.cache
-def _analyzer() -> Any:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    return SentimentIntensityAnalyzer()
 
 
 def sentiment_of(text: str) -> str:
     """What an English text sounds like."""
-    compound = float(_analyzer().polarity_scores(text[:_LONGEST])["compound"])
-    return POSITIVE if compound >= BOUND else NEGATIVE if compound <= -BOUND else NEUTRAL
+    score = compound(text)
+    return POSITIVE if score >= BOUND else NEGATIVE if score <= -BOUND else NEUTRAL
 
 
 def look(batch: Sequence[Sequence[Message]], context: Context) -> list[Seen]:
