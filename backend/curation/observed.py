@@ -16,8 +16,8 @@ import numpy as np
 
 from backend.detectors.abuse import abusive
 from backend.detectors.identity import groups
+from backend.detectors.mood import compound
 from backend.detectors.refusals import refuses
-from backend.detectors.sentiment import compound
 
 MENTIONS = "mentions · "
 """What the name of a cut begins with that says whom the question mentions."""

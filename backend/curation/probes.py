@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from backend.conversations import Message
 from backend.detectors.counterfactuals import neutral, people
+from backend.detectors.mood import compound
 from backend.detectors.refusals import refuses
-from backend.detectors.sentiment import compound
 
 LONGER, COOLER = 1.5, 0.5
 """From which ratio of lengths, and which difference of sentiment on, answers differ in treatment."""
