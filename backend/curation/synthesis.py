@@ -96,10 +96,11 @@ def add_synthetic(
     return made
 
 
-def take_back(*, session: Session, project_id: int, source_id: int) -> list[int]:
+def take_back(*, session: Session, project_id: int, source_id: int, keep_touched: bool = False) -> list[int]:
     """Remove a batch while nobody has touched any of it; returns the ids of the records that are gone.
 
-    Raises Conflict where somebody decided on one, edited it, remarked on it or is looking at it, or made more from it.
+    Raises Conflict where somebody decided on one, edited it, remarked on it or is looking at it, or made more from it; with
+    `keep_touched` those stay and the others go.
     """
     query = select(Source).where(Source.id == source_id, Source.project_id == project_id, Source.format == FORMAT)
     source = session.exec(query).one_or_none()
@@ -107,9 +108,11 @@ def take_back(*, session: Session, project_id: int, source_id: int) -> list[int]
         raise NotFound("There is no such batch of synthetic records in this project.")
     held = select(Record).where(Record.source_id == source_id).order_by(col(Record.id))
     ids = [record.id or 0 for record in session.exec(held.with_for_update(key_share=True))]
-    if touched := [record_id for batch in _batches(ids) for record_id in _touched(session, batch)]:
+    touched = [record_id for batch in _batches(ids) for record_id in _touched(session, batch)]
+    if touched and not keep_touched:
         named = ", ".join(map(str, touched[:10])) + (f" and {len(touched) - 10} more" if len(touched) > 10 else "")
         raise Conflict(f"People have worked on records of this batch already ({named}), so it stays. Reject what is no good.")
+    ids = [record_id for record_id in ids if record_id not in set(touched)]
     for batch in _batches(ids):
         items = select(col(Item.id)).where(col(Item.record_id).in_(batch))
         for table, column in ((Draft, Draft.item_id), (Skip, Skip.item_id), (Slot, Slot.item_id)):
@@ -119,7 +122,8 @@ def take_back(*, session: Session, project_id: int, source_id: int) -> list[int]
                               (RecordRevision, RecordRevision.record_id), (Record, Record.id)):  # fmt: skip
             session.execute(delete(table).where(col(column).in_(batch)), execution_options={"synchronize_session": False})
     session.expire_all()
-    session.execute(delete(Source).where(col(Source.id) == source_id))
+    if not touched:
+        session.execute(delete(Source).where(col(Source.id) == source_id))
     return ids
 
 
