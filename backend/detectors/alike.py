@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.detectors.duplicates import near_pairs
+from backend.detectors.duplicates import THRESHOLD, near_pairs
 from backend.detectors.sketches import BANDS, PERMUTATIONS, ROWS, Texts, jaccard
 
-THRESHOLD = 0.8
 LEAST = 0.5
 """Pairs below this are not looked at: the lower end of the threshold explorer."""
 EXACT_UP_TO = 20_000

@@ -16,11 +16,13 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from backend.conversations import Message
+from backend.conversations import USER, Message
 
 VERSION = "1"
 SHINGLE = 4
 """Characters in a shingle."""
+THRESHOLD = 0.8
+"""From this similarity on two texts are near duplicates."""
 
 
 def normalise(text: str) -> str:
@@ -34,6 +36,14 @@ def duplicate_key(messages: Sequence[Message]) -> str:
     for message in messages:
         digest.update(f"{message.role}\x00{normalise(message.content)}\x01".encode(errors="surrogatepass"))
     return digest.hexdigest()
+
+
+def customer_words(messages: Sequence[Message]) -> str:
+    """What the customer says: the text by which near duplicates are found.
+
+    Answers are left out: an FAQ's answer repeats word for word under quite different questions.
+    """
+    return "\n".join(message.content for message in messages if message.role == USER)
 
 
 def similarity(first: str, second: str) -> float:
@@ -50,7 +60,7 @@ def shingles(text: str) -> frozenset[str]:
     return frozenset(padded[i : i + SHINGLE] for i in range(max(1, len(padded) - SHINGLE + 1)))
 
 
-def near_pairs(texts: Sequence[str], *, threshold: float = 0.8, since: int = 0) -> Iterator[tuple[int, int, float]]:
+def near_pairs(texts: Sequence[str], *, threshold: float = THRESHOLD, since: int = 0) -> Iterator[tuple[int, int, float]]:
     """Every pair (i < j) with similarity at or above `threshold`. Equal texts are paired with their first only.
 
     Pairs with j < `since` are left out: those of texts that were compared before.
@@ -97,7 +107,7 @@ def _similar_sets(sets: list[tuple[frozenset[str], int]], threshold: float, sinc
             postings[rank].append(place)
 
 
-def clusters(texts: Sequence[str], *, threshold: float = 0.8) -> list[int]:
+def clusters(texts: Sequence[str], *, threshold: float = THRESHOLD) -> list[int]:
     """For each text the index of the first text in its cluster: texts linked by near pairs, directly or through others."""
     parent = list(range(len(texts)))
 

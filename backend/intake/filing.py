@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import insert
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
+from backend.access.actors import Actor
+from backend.access.vault import Keys as VaultKeys
+from backend.access.vault import keep
 from backend.conversations import messages_from_json
 from backend.detectors import duplicates
-from backend.detectors.duplicates import duplicate_key
-from backend.intake.drafts import Draft, Found, customer_words
+from backend.detectors.duplicates import customer_words, duplicate_key
+from backend.detectors.neighbours import Clusters, Known, cluster
+from backend.intake.drafts import KEY_BYTES, Draft, Found
 from backend.intake.files import storable
-from backend.intake.neighbours import Clusters, Known, cluster
 from backend.intake.readers.rows import Rejected
-from backend.store.base import Table, now
+from backend.intake.repeats import Keys, firsts
+from backend.intake.spool import Spool
+from backend.store.base import now
+from backend.store.bulk import add_rows, draw_ids
+from backend.store.checked import mark
+from backend.store.curation import ImportedLabel
+from backend.store.findings import GONE_IN, WHY
 from backend.store.records import Faq, FaqCitation, Finding, Record, RecordRevision, RejectedRow, Source
-from backend.vocabulary import PERSONAL_FINDINGS, FindingKind, FindingStatus, RecordStatus
+from backend.vocabulary import PERSONAL_FINDINGS, Check, FindingKind, FindingStatus, MadeBy, RecordStatus
 
-BATCH = 1000
 CITES = "faq"
 """The slice by which a record names the FAQ that it rests on."""
-
-Step = Callable[[int], None]
-"""Told how many drafts are done."""
+MOST_COMPARED = 20_000
+"""Records, those of the project and the new ones together, up to which an import looks for near duplicates itself."""
+_READ_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +44,11 @@ class Comparison:
     """How drafts relate to the records that were there when `state` was taken."""
 
     state: tuple[int, int]
-    first_of: Mapping[str, int]
-    """Duplicate key → id of the first record with it."""
-    clusters: Clusters
+    known_ids: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    """For each draft the place of the first equal text, among the known records and then the drafts."""
+    clusters: Clusters | None
+    """None where there are too many texts to compare them on the way in."""
 
 
 @dataclass(slots=True)
@@ -47,13 +59,23 @@ class Filed:
     duplicates: int = 0
     repaired: int = 0
     masked: int = 0
+    labels: int = 0
+    poor: int = 0
+    """Answers that the file calls bad."""
+    cites: bool = False
+    """Whether a record names an FAQ."""
     findings: Counter[FindingKind] = field(default_factory=Counter)
     """Open personal-data findings by kind."""
 
     def count(self, draft: Draft) -> None:
         """Add up what was found in a draft."""
         self.records += 1
+        self.labels += draft.label is not None
+        self.cites = self.cites or CITES in draft.slices
+        if not draft.found:
+            return
         self.repaired += any(item.finding.kind is FindingKind.ENCODING for item in draft.found)
+        self.poor += any(item.finding.kind is FindingKind.POOR_ANSWER for item in draft.found)
         personal = [item for item in draft.found if item.finding.kind in PERSONAL_FINDINGS]
         self.masked += sum(item.fixed_in is not None for item in personal)
         self.findings.update(item.finding.kind for item in personal if item.fixed_in is None)
@@ -66,68 +88,192 @@ def state_of(session: Session, project_id: int) -> tuple[int, int]:
     return int(count), int(revisions)
 
 
-def compare(session: Session, project_id: int, drafts: Sequence[Draft]) -> Comparison:
-    """Find the exact and near duplicates of the drafts, among themselves and in the project."""
+# --- comparing --------------------------------------------------------------------------------------------------------
+
+
+def compare(session: Session, project_id: int, spool: Spool) -> Comparison:
+    """Find the exact duplicates of the drafts, among themselves and in the project, and in small numbers the near ones."""
     state = state_of(session, project_id)
-    known = list(_known(session, project_id))
-    first_of: dict[str, int] = {}
-    for record in known:
-        first_of.setdefault(record.key, record.record_id)
-    texts = [customer_words(draft.versions[-1].messages) for draft in drafts]
-    return Comparison(state, first_of, cluster(known, texts))
+    few = state[0] + spool.drafts <= MOST_COMPARED
+    ids: list[int] = []
+    keys = bytearray()
+    known: list[Known] = []
+    for record_id, label, messages in _newest(session, project_id):
+        turns = messages_from_json(messages)
+        key = duplicate_key(turns)
+        ids.append(record_id)
+        keys += bytes.fromhex(key)[:KEY_BYTES]
+        if few:
+            known.append(Known(record_id, label, key, customer_words(turns)))
+    old: Keys = np.frombuffer(bytes(keys), dtype=np.uint64).reshape(-1, KEY_BYTES // 8)
+    first = firsts(np.concatenate([old, spool.keys()]))[len(ids) :]
+    clusters = cluster(known, list(_words(spool))) if few else None
+    return Comparison(state, np.array(ids, np.int64), first, clusters)
 
 
-def _known(session: Session, project_id: int) -> Iterator[Known]:
+def _words(spool: Spool) -> Iterator[str]:
+    for batch in spool:
+        for draft in batch.drafts:
+            yield customer_words(messages_from_json(draft.versions[-1].messages))
+
+
+def _newest(session: Session, project_id: int) -> Iterator[tuple[int, str, list[dict[str, str]]]]:
+    """(id, cluster, messages) of the project's records, the oldest first."""
     query = (
         select(Record.id, Record.cluster, RecordRevision.messages)
         .join(RecordRevision, (col(RecordRevision.record_id) == col(Record.id)) & (RecordRevision.number == Record.head))
         .where(Record.project_id == project_id)
         .order_by(col(Record.id))
     )
-    for record_id, label, messages in session.exec(query.execution_options(yield_per=BATCH)):
-        turns = messages_from_json(messages)
-        yield Known(record_id or 0, label, duplicate_key(turns), customer_words(turns))
+    for record_id, label, messages in session.exec(query.execution_options(yield_per=_READ_AT_ONCE)):
+        yield record_id or 0, label, messages
 
 
-def file_records(session: Session, source: Source, drafts: Sequence[Draft], compared: Comparison, step: Step) -> Filed:
-    """Store the drafts as pending records of `source`, with revisions, findings, clusters and citations."""
-    filed = Filed()
-    first_of = dict(compared.first_of)
-    for record_id, label in compared.clusters.changed.items():
-        record = session.get_one(Record, record_id)
-        record.cluster = label
-        session.add(record)
-    session.flush()
-    for start in range(0, len(drafts), BATCH):
-        batch = drafts[start : start + BATCH]
-        labels = compared.clusters.new[start : start + BATCH]
-        rows = [_record_row(source, draft, label) for draft, label in zip(batch, labels, strict=True)]
-        _file_batch(session, source, batch, _insert(session, Record, rows), first_of, filed)
-        step(start + len(batch))
-    return filed
+# --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _file_batch(
-    session: Session, source: Source, batch: Sequence[Draft], record_ids: list[int], first_of: dict[str, int], filed: Filed
-) -> None:
-    """Revisions and findings of a batch whose records are stored."""
-    revisions = [
-        _revision_row(source, record_id, draft, index)
-        for draft, record_id in zip(batch, record_ids, strict=True)
-        for index in range(len(draft.versions))
-    ]
-    revision_ids = iter(_insert(session, RecordRevision, revisions))
-    findings = []
-    for draft, record_id in zip(batch, record_ids, strict=True):
-        ids = [next(revision_ids) for _ in draft.versions]
-        findings += [_finding_row(source, record_id, ids[item.version], item) for item in draft.found]
-        filed.count(draft)
-        first = first_of.setdefault(draft.key, record_id)
-        if first != record_id:
-            findings.append(_duplicate_row(source, record_id, ids[-1], first))
-            filed.duplicates += 1
-    if findings:
-        session.execute(insert(Finding), findings)
+class Filing:
+    """Writes the drafts of one source as pending records, with revisions, findings, labels and clusters."""
+
+    def __init__(
+        self,
+        session: Session,
+        source: Source,
+        actor: Actor,
+        compared: Comparison,
+        *,
+        seen: Mapping[Check, str],
+        vault: VaultKeys | None,
+    ) -> None:
+        self.filed = Filed()
+        self._session, self._source, self._actor, self._compared = session, source, actor, compared
+        self._seen, self._vault = seen, vault
+        self._ids = np.array(draw_ids(session, Record, len(compared.first)), np.int64)
+        self._at = now()
+        self._done = 0
+        self._marks: dict[int, str] = {}
+
+    def move_clusters(self) -> None:
+        """Give known records the clusters that the new ones bring them into."""
+        if self._compared.clusters is not None:
+            for record_id, label in self._compared.clusters.changed.items():
+                self._session.execute(update(Record).where(col(Record.id) == record_id).values(cluster=label))
+
+    def file(self, drafts: Sequence[Draft]) -> None:
+        """Write the next drafts."""
+        begin, end = self._done, self._done + len(drafts)
+        ids = self._ids[begin:end].tolist()
+        labels = self._compared.clusters.new[begin:end] if self._compared.clusters is not None else None
+        records = [
+            self._record_row(record_id, draft, labels[place] if labels is not None else "")
+            for place, (draft, record_id) in enumerate(zip(drafts, ids, strict=True))
+        ]
+        add_rows(self._session, Record, records)
+        revisions = iter(draw_ids(self._session, RecordRevision, sum(len(draft.versions) for draft in drafts)))
+        revision_rows, findings, judged, originals = [], [], [], []
+        firsts_of = self._firsts(begin, end)
+        for draft, record_id, first in zip(drafts, ids, firsts_of, strict=True):
+            revision_ids = [next(revisions) for _ in draft.versions]
+            revision_rows += self._revision_rows(record_id, revision_ids, draft)
+            findings += [self._finding_row(record_id, revision_ids[item.version], item) for item in draft.found]
+            originals += draft.originals
+            if draft.label is not None:
+                judged.append(self._label_row(record_id, draft))
+            if first != record_id:
+                findings.append(self._duplicate_row(record_id, revision_ids[-1], first))
+                self.filed.duplicates += 1
+            self.filed.count(draft)
+        add_rows(self._session, RecordRevision, revision_rows)
+        add_rows(self._session, Finding, findings)
+        add_rows(self._session, ImportedLabel, judged)
+        if self._vault is not None and originals:
+            keep(self._session, self._actor, self._source.project_id, self._vault, originals)
+        self._done = end
+
+    def _firsts(self, begin: int, end: int) -> list[int]:
+        """The id of the first record that each of these drafts is equal to; its own for one that repeats none."""
+        first, known = self._compared.first[begin:end], self._compared.known_ids
+        is_known = first < len(known)
+        found = self._ids[np.where(is_known, 0, first - len(known))]
+        if is_known.any():
+            found = np.where(is_known, known[np.where(is_known, first, 0)], found)
+        return [int(one) for one in found]
+
+    def _record_row(self, record_id: int, draft: Draft, label: str) -> dict[str, Any]:
+        number = len(draft.versions)
+        return {
+            "id": record_id,
+            "project_id": self._source.project_id,
+            "source_id": self._source.id,
+            "external_id": draft.external_id,
+            "group_key": draft.group,
+            "cluster": label,
+            "content_hash": draft.versions[-1].content_hash,
+            "status": RecordStatus.PENDING,
+            "head": number,
+            "approved_revision_id": None,
+            "prompt": draft.prompt,
+            "answer": draft.answer,
+            "slices": draft.slices,
+            "checked": self._mark(number),
+            "compared": self._compared.clusters is not None,
+            "weight": 1.0,
+            "copies": 1,
+            "made_by": MadeBy.PEOPLE,
+            "made_from": None,
+            "created_at": self._at,
+        }
+
+    def _mark(self, number: int) -> str:
+        """That personal data was looked for in this revision."""
+        if number not in self._marks:
+            self._marks[number] = mark("", number, self._seen)
+        return self._marks[number]
+
+    def _revision_rows(self, record_id: int, revision_ids: Sequence[int], draft: Draft) -> Iterator[dict[str, Any]]:
+        for index, (version, revision_id) in enumerate(zip(draft.versions, revision_ids, strict=True)):
+            yield {
+                "id": revision_id,
+                "record_id": record_id,
+                "number": index + 1,
+                "messages": version.messages,
+                "content_hash": version.content_hash,
+                "based_on": index or None,
+                "reason": version.reason,
+                "author_id": self._source.created_by,
+                "created_at": self._at,
+            }
+
+    def _finding_row(self, record_id: int, revision_id: int, item: Found) -> dict[str, Any]:
+        found = item.finding
+        detail: dict[str, Any] = {"changes": list(item.changes)} if item.changes else {}
+        if found.why:
+            detail[WHY] = found.why
+        if item.fixed_in is not None:
+            detail[GONE_IN] = item.fixed_in + 1
+            if found.kind in PERSONAL_FINDINGS:
+                detail |= {"masked": True} | ({"stand_in": found.proposal} if item.stand_in else {})
+        return self._row_of_finding(
+            record_id, revision_id, kind=found.kind, message=found.message, start=found.start, end=found.end, score=found.score,
+            detector=found.detector, version=found.version, proposal=found.proposal, detail=detail,
+            status=FindingStatus.OPEN if item.fixed_in is None else FindingStatus.FIXED,
+            closed_by=None if item.fixed_in is None else self._source.created_by,
+        )  # fmt: skip
+
+    def _duplicate_row(self, record_id: int, revision_id: int, first: int) -> dict[str, Any]:
+        return self._row_of_finding(
+            record_id, revision_id, kind=FindingKind.DUPLICATE, message=0, start=0, end=0, score=1.0, detector="duplicates",
+            version=duplicates.VERSION, proposal=None, detail={"of": first}, status=FindingStatus.OPEN, closed_by=None,
+        )  # fmt: skip
+
+    def _row_of_finding(self, record_id: int, revision_id: int, **more: Any) -> dict[str, Any]:
+        where = {"project_id": self._source.project_id, "record_id": record_id, "revision_id": revision_id}
+        return {**where, **more, "created_at": self._at}
+
+    def _label_row(self, record_id: int, draft: Draft) -> dict[str, Any]:
+        assert draft.label is not None
+        where = {"project_id": self._source.project_id, "source_id": self._source.id, "record_id": record_id}
+        return {**where, **draft.label._asdict(), "created_at": self._at}
 
 
 def file_rejected(session: Session, source: Source, rejected: Sequence[Rejected]) -> None:
@@ -136,8 +282,7 @@ def file_rejected(session: Session, source: Source, rejected: Sequence[Rejected]
         {"source_id": source.id, "line": row.line, "reason": storable(row.reason), "content": storable(row.excerpt)}
         for row in rejected
     ]
-    for start in range(0, len(rows), BATCH):
-        session.execute(insert(RejectedRow), rows[start : start + BATCH])
+    add_rows(session, RejectedRow, rows)
 
 
 def cite(session: Session, project_id: int) -> int:
@@ -150,91 +295,5 @@ def cite(session: Session, project_id: int) -> int:
         .where(Faq.project_id == project_id, ~there.exists())
     )
     rows = [{"faq_id": faq_id, "record_id": record_id} for faq_id, record_id in session.exec(query)]
-    for start in range(0, len(rows), BATCH):
-        session.execute(insert(FaqCitation), rows[start : start + BATCH])
+    add_rows(session, FaqCitation, rows)
     return len(rows)
-
-
-def _insert(session: Session, table: type[Table], rows: list[dict[str, Any]]) -> list[int]:
-    """Insert rows in order and return their ids in the same order."""
-    key = table.__table__.c.id  # type: ignore[attr-defined]
-    return list(session.scalars(insert(table).returning(key, sort_by_parameter_order=True), rows))
-
-
-def _record_row(source: Source, draft: Draft, label: str) -> dict[str, Any]:
-    newest = draft.newest
-    return {
-        "project_id": source.project_id,
-        "source_id": source.id,
-        "external_id": draft.conversation.external_id or "",
-        "group": draft.conversation.group or "",
-        "cluster": label,
-        "content_hash": draft.hashes[-1],
-        "status": RecordStatus.PENDING,
-        "head": len(draft.versions),
-        "approved_revision_id": None,
-        "prompt": newest.prompt,
-        "answer": newest.answer or "",
-        "slices": dict(draft.conversation.metadata),
-        "created_at": now(),
-    }
-
-
-def _revision_row(source: Source, record_id: int, draft: Draft, index: int) -> dict[str, Any]:
-    version = draft.versions[index]
-    return {
-        "record_id": record_id,
-        "number": index + 1,
-        "messages": [message.to_json() for message in version.messages],
-        "content_hash": draft.hashes[index],
-        "based_on": index or None,
-        "reason": version.reason,
-        "author_id": source.created_by,
-        "created_at": now(),
-    }
-
-
-def _finding_row(source: Source, record_id: int, revision_id: int, item: Found) -> dict[str, Any]:
-    found = item.finding
-    detail: dict[str, Any] = {"changes": list(item.changes)} if item.changes else {}
-    if item.fixed_in is not None:
-        detail["gone_in"] = item.fixed_in + 1
-        if found.kind in PERSONAL_FINDINGS:
-            detail["masked"] = True
-    return {
-        "project_id": source.project_id,
-        "record_id": record_id,
-        "revision_id": revision_id,
-        "kind": found.kind,
-        "message": found.message,
-        "start": found.start,
-        "end": found.end,
-        "score": found.score,
-        "detector": found.detector,
-        "version": found.version,
-        "proposal": found.proposal or "",
-        "detail": detail,
-        "status": FindingStatus.OPEN if item.fixed_in is None else FindingStatus.FIXED,
-        "closed_by": None if item.fixed_in is None else source.created_by,
-        "created_at": now(),
-    }
-
-
-def _duplicate_row(source: Source, record_id: int, revision_id: int, first: int) -> dict[str, Any]:
-    return {
-        "project_id": source.project_id,
-        "record_id": record_id,
-        "revision_id": revision_id,
-        "kind": FindingKind.DUPLICATE,
-        "message": 0,
-        "start": 0,
-        "end": 0,
-        "score": 1.0,
-        "detector": "duplicates",
-        "version": duplicates.VERSION,
-        "proposal": "",
-        "detail": {"of": first},
-        "status": FindingStatus.OPEN,
-        "closed_by": None,
-        "created_at": now(),
-    }

@@ -87,3 +87,18 @@ class ImportedLabel(Table, table=True):
     rejected: str = ""
     thumb: Thumb | None = optional_word(Thumb)
     created_at: datetime = created()
+
+
+class Likeness(Table, table=True):
+    """What a record is like. `sketch` is made from revision `revision_id` by `backend.detectors.sketches`, in `version`; once
+    `settled`, the record was compared by it with all that are, and `nearest_id` is the most similar earlier record.
+    """
+
+    record_id: int = Field(foreign_key="record.id", primary_key=True)
+    project_id: int = Field(foreign_key="project.id", index=True)
+    revision_id: int = Field(foreign_key="recordrevision.id")
+    version: str = Field(max_length=16)
+    sketch: bytes
+    settled: bool = False
+    nearest_id: int | None = Field(default=None, foreign_key="record.id")
+    similarity: float = 0.0

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from backend.conversations import Message
 from backend.detectors import alike
 from backend.detectors.alike import Alike, compare
-from backend.detectors.duplicates import clusters, duplicate_key, near_pairs, similarity
+from backend.detectors.duplicates import THRESHOLD, clusters, duplicate_key, near_pairs, similarity
 from backend.detectors.sketches import SKETCH, jaccard, sketches
 
 short = st.lists(st.text(alphabet="abc dé🛋", max_size=14), min_size=1, max_size=10)
@@ -72,7 +72,7 @@ def test_bands_link_nearly_every_pair_of_real_questions_that_the_exact_method_fi
     found = looked(texts)
     linked = sum(found.root[first] == found.root[second] for first, second, _ in pairs)
     later = {second for _, second, _ in pairs}
-    told = sum(found.similarity[place] >= alike.THRESHOLD for place in later)
+    told = sum(found.similarity[place] >= THRESHOLD for place in later)
     assert len(pairs) > 50
     assert linked / len(pairs) >= 0.98
     assert told / len(later) >= 0.98
@@ -109,7 +109,7 @@ def test_later_texts_are_compared_with_those_before_and_give_the_same_clusters(s
     )
     later = looked(texts, fresh=[False] * 1000 + [True] * 200, before=before)
     assert later.root.tolist() == whole.root.tolist()
-    assert (later.similarity >= alike.THRESHOLD).tolist() == (whole.similarity >= alike.THRESHOLD).tolist()
+    assert (later.similarity >= THRESHOLD).tolist() == (whole.similarity >= THRESHOLD).tolist()
 
 
 def test_a_text_whose_nearest_was_rewritten_is_compared_again() -> None:

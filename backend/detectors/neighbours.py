@@ -1,4 +1,4 @@
-"""Puts new records into clusters with the records that are there: exact repeats and near duplicates.
+"""Clusters of records: exact repeats and near duplicates, and what a cluster is called.
 
 Pure. A cluster only ever grows: records that were together stay together, whatever becomes of their text, so that a split
 never tears apart what once looked alike.
@@ -7,12 +7,10 @@ never tears apart what once looked alike.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from backend.detectors.duplicates import near_pairs, normalise
-
-THRESHOLD = 0.8
+from backend.detectors.duplicates import THRESHOLD, near_pairs, normalise
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def cluster(known: Sequence[Known], texts: Sequence[str], *, threshold: float = 
     for first, second, _ in near_pairs(everything, threshold=threshold, since=len(known)):
         join(first, second)
     roots = [root(index) for index in range(len(everything))]
-    labels = _labels(roots, known, everything)
+    labels = cluster_names(roots, [record.cluster for record in known], lambda place: everything[place])
     changed = {
         record.record_id: labels[roots[index]]
         for index, record in enumerate(known)
@@ -64,15 +62,18 @@ def cluster(known: Sequence[Known], texts: Sequence[str], *, threshold: float = 
     return Clusters(tuple(labels.get(place, "") for place in roots[len(known) :]), changed)
 
 
-def _labels(roots: Sequence[int], known: Sequence[Known], texts: Sequence[str]) -> dict[int, str]:
-    """A label for each root that has more than one member, or had one before: its first known label, else a new one."""
+def cluster_names(roots: Iterable[int], held: Sequence[str], text_of: Callable[[int], str]) -> dict[int, str]:
+    """A name for each root that has more than one member, or had one before: the first that a member holds, else a new one.
+
+    `held` are the names that the first places have ("" for none); a new name comes from the text of the root.
+    """
     sizes: dict[int, int] = {}
-    labels: dict[int, str] = {}
-    for index, place in enumerate(roots):
-        sizes[place] = sizes.get(place, 0) + 1
-        if index < len(known) and known[index].cluster:
-            labels.setdefault(place, known[index].cluster)
-    for place, size in sizes.items():
-        if size > 1 and place not in labels:
-            labels[place] = hashlib.sha256(normalise(texts[place]).encode()).hexdigest()[:16]
-    return labels
+    names: dict[int, str] = {}
+    for index, root in enumerate(roots):
+        sizes[root] = sizes.get(root, 0) + 1
+        if index < len(held) and held[index]:
+            names.setdefault(root, held[index])
+    for root, size in sizes.items():
+        if size > 1 and root not in names:
+            names[root] = hashlib.sha256(normalise(text_of(root)).encode(errors="surrogatepass")).hexdigest()[:16]
+    return names
