@@ -49,13 +49,16 @@ class Settings:
     )
     oidc_client_id: str = _setting("TOUCHSTONE_OIDC_CLIENT_ID", "OpenID Connect client id.", "")
     oidc_client_secret: str = _setting("TOUCHSTONE_OIDC_CLIENT_SECRET", "OpenID Connect client secret.", "", secret=True)
-    import_max_bytes: int = _setting("TOUCHSTONE_IMPORT_MAX_BYTES", "The largest file that is imported.", 200_000_000)
-    import_max_rows: int = _setting("TOUCHSTONE_IMPORT_MAX_ROWS", "The most rows in one imported file.", 1_000_000)
+    import_max_bytes: int = _setting("TOUCHSTONE_IMPORT_MAX_BYTES", "The largest file that is imported.", 1_000_000_000)
+    import_max_rows: int = _setting("TOUCHSTONE_IMPORT_MAX_ROWS", "The most rows in one imported file.", 2_000_000)
     text_max_chars: int = _setting("TOUCHSTONE_TEXT_MAX_CHARS", "The longest text of one turn.", 100_000)
     lease_seconds: int = _setting("TOUCHSTONE_LEASE_SECONDS", "How long an item is held without a sign of life.", 900)
     worker_slots: int = _setting("TOUCHSTONE_WORKER_SLOTS", "Jobs that one worker runs at a time.", 1)
     trainer_threads: int = _setting(
         "TOUCHSTONE_TRAINER_THREADS", "CPU threads of a trainer; 1 is fastest on shared machines.", 1
+    )
+    clean_workers: int = _setting(
+        "TOUCHSTONE_CLEAN_WORKERS", "Processes that look at records in `clean`; 0 for one for each CPU.", 0
     )
     log_format: str = _setting("TOUCHSTONE_LOG", "Log lines as 'text' or 'json'.", "text")
 

@@ -1,4 +1,4 @@
-"""The command `detect-pii`. It opens no database: texts come in on standard input, spans go out on standard output."""
+"""The commands of curation: `clean`, and `detect-pii`, which opens no database: texts come in on standard input, spans go out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
+from backend.curation import clean_commands
 from backend.detectors.entities.detect import find_entities
 from backend.detectors.entities.references import checked
 from backend.detectors.entities.spans import Entity
@@ -18,7 +19,8 @@ _SAID_AS = {Entity.DATE_OF_BIRTH: Entity.DATE_TIME}
 
 
 def register(subparsers: Any) -> None:
-    """Add the parser."""
+    """Add the parsers."""
+    clean_commands.register(subparsers)
     detect = subparsers.add_parser(
         "detect-pii", help='find personal data: {"text": …} a line in, {"spans": [{start, end, type, score}]} a line out'
     )

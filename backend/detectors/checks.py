@@ -90,7 +90,7 @@ def family(check: Check) -> Family:
 
 MATTERS: Mapping[Check, tuple[str, ...]] = {
     Check.LANGUAGE: ("languages",),
-    Check.SPELLING: ("languages", "product_words"),
+    Check.SPELLING: ("product_words",),
     Check.PERSONAL: ("rules",),
     Check.ABUSE: ("abuse_model",),
     Check.VOICE: ("voice",),

@@ -24,6 +24,7 @@ from backend.vocabulary import DETECTED, FindingKind
 DETECTOR, VERSION = "language", "1"
 KINDS = frozenset({FindingKind.LANGUAGE})
 SLICE = DETECTED + "language"
+SLICES = frozenset({SLICE})
 UNCLEAR = "unclear"
 NAMES = {
     "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech", "da": "Danish", "de": "German",

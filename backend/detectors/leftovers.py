@@ -27,6 +27,7 @@ KINDS = frozenset(
         FindingKind.ECHO,
     }
 )  # fmt: skip
+SLICES: frozenset[str] = frozenset()
 
 
 def look(batch: Sequence[Sequence[Message]], context: Context) -> list[Seen]:
@@ -39,9 +40,11 @@ def _in_conversation(messages: Sequence[Message]) -> Iterator[Finding]:
     of_code, of_letters = talks_of_code(instructions), asks_for_writing(instructions)
     for place, message in enumerate(messages):
         text = message.content
-        yield from find_faults(text, message=place)
+        faults = find_faults(text, message=place)
+        yield from faults
         if not of_code:
-            yield from _markup(text, place)
+            if not faults or find_markup(faults[0].proposal or ""):  # the repair decodes character codes as well
+                yield from _markup(text, place)
             yield from (
                 _finding(FindingKind.PLACEHOLDER, place, start, end, 0.9, why) for start, end, why in find_placeholders(text)
             )

@@ -26,6 +26,7 @@ from backend.vocabulary import FindingKind
 
 DETECTOR, VERSION = "spelling", "1"
 KINDS = frozenset({FindingKind.SPELLING})
+SLICES: frozenset[str] = frozenset()
 SHORTEST, LONGEST = 4, 20
 """Letters of a word that is looked at. Shorter ones are one letter from too many others."""
 COMMON = 1_000
@@ -34,11 +35,10 @@ MOST, FURTHEST = 50, 20_000
 """Findings in one text, and the characters of it that are read."""
 _TERM = 3
 """A word that a text holds this often is one of its terms."""
-_PASSED_OVER = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]+`|\[[A-Z][A-Z ]+\]|\{\{.*?\}\}|<[^<>\n]{1,80}>|"
-    r"\S*(?:://|www\.|@|\\|_|[A-Za-z]\.[A-Za-z]|/|\d)\S*",
-    re.DOTALL,
-)
+_PASSED_OVER = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`|\[[A-Z][A-Z ]+\]|\{\{[^{}]{0,80}\}\}|<[^<>\n]{1,80}>", re.DOTALL)
+_ADDRESS = re.compile(r"://|www\.|@|\\|_|[A-Za-z]\.[A-Za-z]|/|\d|#")
+"""What no plain word has in it or beside it."""
+_LONGEST_TOKEN = 100
 _WORD = re.compile(r"(?<![\w'’.-])[a-z]+(?:['’][a-z]+)?(?![\w-]|['’]\w)")
 _BEFORE, _AFTER = re.compile(r"([^\W\d_]+)[ \"“”(]*$"), re.compile(r"[ \"“”)]*([^\W\d_]+)")
 _CAPITALISED = re.compile(r"\b[A-Z][\w]*")
@@ -56,8 +56,9 @@ _FAMOUS = {"teh": "the", "hte": "the", "adn": "and", "wich": "which", "alot": "a
 _BRITISH = (
     ("our", "or"), ("ise", "ize"), ("isa", "iza"), ("isi", "izi"), ("yse", "yze"), ("ysi", "yzi"), ("lled", "led"),
     ("lling", "ling"), ("ller", "ler"), ("llor", "lor"), ("llery", "lery"), ("llis", "liz"), ("lful", "llful"),
-    ("lment", "llment"), ("pped", "ped"), ("pping", "ping"), ("tted", "ted"), ("tting", "ting"), ("ssed", "sed"), ("ssing", "sing"),
-    ("il", "ill"), ("ol", "oll"), ("ae", "e"), ("oe", "e"), ("ence", "ense"), ("ogue", "og"), ("mme", "m"), ("que", "ck"),
+    ("lment", "llment"), ("pped", "ped"), ("pping", "ping"), ("tted", "ted"), ("tting", "ting"), ("ssed", "sed"),
+    ("ssing", "sing"), ("il", "ill"), ("ol", "oll"), ("ae", "e"), ("oe", "e"), ("ence", "ense"), ("ogue", "og"),
+    ("mme", "m"), ("que", "ck"),
     ("ey", "ay"), ("mould", "mold"), ("pyjama", "pajama"), ("yre", "ire"), ("dgement", "dgment"), ("woollen", "woolen"),
 )  # fmt: skip
 
@@ -97,10 +98,20 @@ def find_misspelled(text: str, *, message: int = 0, known: frozenset[str] = froz
         if match[0] not in known
         and match[0] not in names
         and often[match[0]] < _TERM
+        and not _ADDRESS.search(_token_around(text, match))
         and not _is_among_foreign(text, match)
         and not any(start < match.end() and match.start() < end for start, end in passed_over)
     ]
     return found[:MOST]
+
+
+def _token_around(text: str, match: re.Match[str]) -> str:
+    """The word with what it hangs together with, up to the next white space."""
+    before = text[max(0, match.start() - _LONGEST_TOKEN) : match.start()]
+    after = text[match.end() : match.end() + _LONGEST_TOKEN]
+    head = "" if before[-1:].isspace() else "".join(before.split()[-1:])
+    tail = "" if after[:1].isspace() else "".join(after.split()[:1])
+    return f"{head}{match[0]}{tail}"
 
 
 def _is_among_foreign(text: str, match: re.Match[str]) -> bool:

@@ -20,6 +20,7 @@ from backend.vocabulary import FindingKind
 
 DETECTOR, VERSION = "voice", "1"
 KINDS = frozenset({FindingKind.VOICE})
+SLICES: frozenset[str] = frozenset()
 _WORD = re.compile(r"\w+")
 _COUNTED = re.compile(r"\S+")
 
