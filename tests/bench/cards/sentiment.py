@@ -14,8 +14,8 @@ from tests.bench.cards.form import column, made, sample, share
 LABELLED = {NEGATIVE: held.NEGATIVE, NEUTRAL: held.NEUTRAL, POSITIVE: held.POSITIVE}
 WEAKNESS = (
     "It adds up words, in English only: it misses many complaints in calm words (“my order has still not arrived”), irony, and "
-    "praise without a praising word, and it takes some plain questions for praise or complaints. Compare slices with it; do not "
-    "judge one conversation by it. It was measured on ninety sentences of our own, which is few."
+    "praise without a praising word, and takes some plain questions for praise or complaints. Compare slices with it, and "
+    "judge no single conversation by it. It was measured on ninety sentences of our own, which is few."
 )
 
 
