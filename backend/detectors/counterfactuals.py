@@ -31,6 +31,7 @@ _NAME = re.compile(r"(?<![\w@'’-])[^\W\d_]{2,}(?![\w@-])")
 _PROPER, _AFTER_OBJECTS = frozenset(PROPER.split()), frozenset(AFTER_OBJECTS.split())
 _NEXT = re.compile(r"\s+([A-Za-z]+)")
 _ARTICLE = re.compile(r"(?<![\w'’-])(an?)(\s+)$", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]+")
 _MARKS = re.compile(r"[^\w‹›\s]+")
 _SHORTEST_LOWER = 4
 
@@ -257,3 +258,15 @@ def neutral(text: str) -> str:
 def people(text: str) -> tuple[str, ...]:
     """Who is in the text: the names and identity terms, in lower case and reading order."""
     return tuple(text[start:end].casefold() for start, end, _ in spans_of_people(text))
+
+
+def is_of_the_lists(text: str) -> bool:
+    """Whether the text is nothing but names and terms that swaps put in."""
+    words = _WORD.findall(text)
+    return bool(words) and all(word.casefold() in _known() for word in words)
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    forms = (form for values in FORMS.values() for words in values.values() for form in words)
+    return frozenset({*_places(), *_genders(), *(word for form in forms for word in form.split())})
