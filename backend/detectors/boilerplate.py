@@ -33,9 +33,11 @@ _NOTICE = re.compile(
 _FOOTER = re.compile(
     r"\bclick here to unsubscribe|"
     r"\bto unsubscribe(?: from (?:this|these|our) [\w -]{2,30})?,? (?:please )?(?:click|reply|follow|visit)|"
-    r"^\W*unsubscribe\b.{0,40}$|\byou(?:'re| are)? (?:receiving|received|getting) this (?:e-?mail|message|newsletter) because|"
+    r"^[^\w\n]{0,10}unsubscribe\b.{0,40}$|"
+    r"\byou(?:'re| are)? (?:receiving|received|getting) this (?:e-?mail|message|newsletter) because|"
     r"\bmanage (?:your )?(?:e-?mail |subscription )?preferences\b|\bview (?:this )?(?:e-?mail )?in (?:your |a )?browser\b|"
-    r"©.{0,60}\ball rights reserved|\ball rights reserved\W*$|\bnewsletter abbestellen\b|\bse désabonner\b|\bdarse de baja\b",
+    r"©.{0,60}\ball rights reserved|\ball rights reserved[^\w\n]*$|"
+    r"\bnewsletter abbestellen\b|\bse désabonner\b|\bdarse de baja\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _CLOSING = (

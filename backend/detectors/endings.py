@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 _LEADING = (
-    "the an and or because your our their every into although unless whereas via whose such "
+    "the an and or because your our their every into although unless whereas via whose such within during "
     "of der das dem den ein eine einen einer und oder weil dass ihre ihren unsere mein meine "
     "le la les une et ou parce que vos votre notre des aux "
     "el los las una porque sus nuestro nuestra del "
@@ -79,9 +79,9 @@ def cut_off(text: str) -> tuple[int, str] | None:
 
 
 def _is_prose(text: str) -> bool:
-    """Whether the last line is one of ordinary words, not a title, a term to look up or an item in a list."""
-    line = text[text.rfind("\n") + 1 :]
-    return len(line.split()) > _FEW and line.split()[-2][:1].islower()
+    """Whether the last line is one of ordinary words, not a title or a term to look up."""
+    words = text[text.rfind("\n") + 1 :].split()
+    return len(words) > _FEW and 2 * sum(word[:1].islower() for word in words) >= len(words)
 
 
 def _open_fence(text: str) -> int | None:

@@ -18,9 +18,10 @@ NAMES = (
     "option", "p", "pre", "s", "section", "select", "small", "span", "strike", "strong", "sub", "sup", "svg", "table", "tbody",
     "td", "textarea", "tfoot", "th", "thead", "title", "tr", "tt", "u", "ul", "video",
 )  # fmt: skip
-_TAG = rf"</?(?:{'|'.join(NAMES)})(?:\s[^<>]*)?\s*/?>"
-_BLOCK = r"<(script|style)\b[^>]*>.*?</\1\s*>"
-_OTHER = r"<!--.*?-->|<!doctype[^>]*>|<!\[CDATA\[|\]\]>"
+_TAG = rf"</?(?:{'|'.join(NAMES)})(?:\s[^<>=]{{0,40}}=[^<>]*)?\s*/?>"
+# a block ends before the next one begins, so that many which never end cost no more than one
+_BLOCK = r"<(script|style)\b[^<>]*>(?:(?!<(?:script|style)\b).)*?</\1\s*>"
+_OTHER = r"<!--(?:(?!<!--).)*?-->|<!doctype[^>]*>|<!\[CDATA\[|\]\]>"
 _ENTITY = (
     r"&(?:nbsp|amp|lt|gt|quot|apos|rsquo|lsquo|ldquo|rdquo|ndash|mdash|hellip|bull|middot|copy|reg|trade|euro|pound|yen|cent|"
     r"sect|deg|laquo|raquo|times|shy|zwnj|[aeiou](?:acute|grave|circ|uml|tilde)|ntilde|ccedil|szlig|aring|aelig|oslash|"

@@ -24,13 +24,13 @@ _ASKING = (
 )
 _PATTERNS = (
     (r"\{\{[^{}\n]{0,80}\}\}|\{%[^{}\n]{1,80}%\}|\$\{[A-Za-z_][\w. ]{0,60}\}|%\([A-Za-z_]\w{0,40}\)s", "a template's field"),
-    (r"\[\[[A-Za-z][\w .-]{0,60}\]\]|(?<![\w$\\}^_])\{[A-Za-z]+(?:[_ ][A-Za-z]+){0,4}\}|(?<!\w)%[A-Z]+(?:_[A-Z]+)*%(?!\w)",
-     "a template's field"),
+    (r"\[\[[A-Za-z][\w .-]{0,60}\]\]|(?<!\w)%[A-Z]+(?:_[A-Z]+)*%(?!\w)", "a template's field"),
+    (rf"(?<![\w$\\}}^_])\{{(?:[A-Za-z]+(?:[_ ][A-Za-z]+){{1,4}}|(?i:{_NAMED}))\}}", "a template's field"),
     (r"<(?:[A-Z]{2,}(?:[_ -][A-Z]+)+|NAME|DATE|EMAIL|PHONE|ADDRESS|COMPANY|CUSTOMER|AGENT|ORDER|URL|LINK|"
      r"(?:your|insert|enter|customer|client|user|company)[_ -][A-Za-z_ -]{2,40})>", "a template's field"),
     (rf"\[(?i:(?:{_ASKING})[ _][^\[\]\n]{{1,80}}|(?:the |your )?(?:{_NAMED})(?: \d)?)\](?!\()", "a blank to be filled in"),
     (r"(?i:\blorem ipsum\b(?: dolor sit amet\b)?)", "filler text"),
-    (r"\b[Xx]{2,}(?:[-./ ][Xx]{2,})+\b|(?<![\w-])[Xx]{4,}(?![\w-])", "a number or name that was left out"),
+    (r"\b[Xx]{2,}(?:[-./ ][Xx]{2,})+\b|(?<![\w-])(?:X{4,}|x{4,}(?!\s*$))(?![\w-])", "a number or name that was left out"),
     (r"\b(?:TODO|FIXME|TBD|TBC|TBA)\b(?![ -](?:list|app|item))|\bPLACEHOLDER\b", "a note to oneself"),
     (r"(?i:<no(?:input|output)>)", "an empty field's marker"),
 )  # fmt: skip
