@@ -11,8 +11,8 @@ from __future__ import annotations
 import importlib
 import itertools
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +25,13 @@ from backend.access import audit
 from backend.access.actors import SYSTEM
 from backend.conversations import messages_from_json
 from backend.curation.cleaning import me, take_up
-from backend.curation.looking import Lookers, Views, views_of
+from backend.curation.looking import Look, Shown, Views
 from backend.curation.unseen import is_unseen
-from backend.detectors.checks import MODULES, Family, Seen, family, versions
+from backend.detectors.checks import MODULES, Context, Family, Seen, family, versions
 from backend.detectors.findings import Finding
 from backend.detectors.personal import without_stand_ins
 from backend.errors import Conflict, TouchstoneError
+from backend.jobs.crew import in_order
 from backend.store.base import now
 from backend.store.checked import due, mark
 from backend.store.checking_context import context_for
@@ -45,7 +46,6 @@ FEWEST_FOR_POOL = 500
 """Of fewer records it is not worth starting processes."""
 MOST_OF_A_KIND = 200
 """Findings of one kind that are kept of a record at a time; of personal data all are."""
-_BEAT_SECONDS = 10.0
 _OF_PROJECT = {
     Check.DUPLICATES: ("backend.curation.deduplicating", "compare_project", "Comparing records"),
     Check.CONTRADICTIONS: ("backend.curation.deduplicating", "find_contradictions", "Looking for contradictions"),
@@ -125,25 +125,24 @@ class _Work:
             by = versions(context, families)
             left = session.exec(select(func.count()).select_from(Record).where(*self._unseen(by, self._cursor))).one()
         self._note("Looking at records", total=self._done + left)
-        workers = workers if left >= FEWEST_FOR_POOL else 1
-        with Lookers(families, context, workers=workers) as lookers:
-            self._look(lookers, families, by, at_once=workers + 1 if workers > 1 else 1)
+        self._look(families, by, context, workers=workers if left >= FEWEST_FOR_POOL else 1)
 
-    def _look(self, lookers: Lookers, families: Mapping[Check, Family], by: Mapping[Check, str], *, at_once: int) -> None:
-        begun: deque[tuple[list[_Read], Future[Views]]] = deque()
-        last, more = self._cursor, True
-        while more or begun:
-            while more and len(begun) < at_once:
+    def _look(self, families: Mapping[Check, Family], by: Mapping[Check, str], context: Context, *, workers: int) -> None:
+        on_their_way: deque[list[_Read]] = deque()
+
+        def pieces() -> Iterator[list[Shown]]:
+            last, more = self._cursor, True
+            while more:
                 batch = self._read(by, last)
                 more = len(batch) == BATCH
                 if batch:
                     last = batch[-1].record_id
-                    begun.append((batch, lookers.begin([(one.messages, one.due) for one in batch])))
-            if begun:
-                batch, future = begun.popleft()
-                while (views := views_of(future, seconds=_BEAT_SECONDS)) is None:
-                    self._note("Looking at records")
-                self._keep(families, by, batch, views)
+                    on_their_way.append(batch)
+                    yield [(one.messages, one.due) for one in batch]
+
+        with closing(in_order(Look(families, context), pieces(), workers=workers, alone=0)) as seen:
+            for views in seen:
+                self._keep(families, by, on_their_way.popleft(), views)
 
     def _unseen(self, by: Mapping[Check, str], after: int) -> tuple[Any, ...]:
         return Record.project_id == self._project_id, col(Record.id) > after, is_unseen(by)

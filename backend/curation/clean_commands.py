@@ -14,6 +14,7 @@ from backend.access.queries import project_id_of
 from backend.curation.checking import run_checks
 from backend.curation.cleaning import ask, due, named
 from backend.errors import InvalidInput, TouchstoneError
+from backend.jobs.crew import helpers
 from backend.runtime import Runtime
 from backend.store.curation import CheckRun
 from backend.vocabulary import Check
@@ -38,7 +39,7 @@ def _clean(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any] | li
     checks = named(arguments.checks.split(","))
     if arguments.workers is not None and arguments.workers < 1:
         raise InvalidInput("At least one process has to look: --workers 1.")
-    workers = arguments.workers or house.settings.clean_workers or os.cpu_count() or 1
+    workers = helpers(arguments.workers or house.settings.clean_workers)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the other processes; the next one goes on
     if arguments.project:
         with house.database.writing() as session:

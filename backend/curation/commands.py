@@ -1,4 +1,4 @@
-"""The commands of curation: `clean`, and `detect-pii`, which opens no database: texts come in on standard input, spans go out."""
+"""The commands of curation: `clean`, and `detect-pii`, which opens no database: texts come in as lines, spans go out so."""
 
 from __future__ import annotations
 
