@@ -35,7 +35,9 @@ def helpers(wanted: int) -> int:
     return wanted or len(os.sched_getaffinity(0))
 
 
-def in_order(work: Callable[[Given], Made], pieces: Iterable[Given], *, workers: int, alone: int) -> Generator[Made, None, None]:
+def in_order(
+    work: Callable[[Given], Made], pieces: Iterable[Given], *, workers: int, alone: int
+) -> Generator[Made, None, None]:
     """`work(piece)` for each piece. The first `alone` pieces are done here; only for more are helpers started.
 
     What `work` raises comes out; a helper that was ended from outside is ServiceUnavailable. `work` and pieces are pickled.
