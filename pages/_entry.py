@@ -41,6 +41,8 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
         ("imports", "Import", "upload_file", Action.IMPORT),
         ("records", "Records", "table_rows", Action.VIEW_RECORDS),
         ("privacy", "Privacy", "shield_person", Action.EDIT_SETTINGS),
+        ("rules", "Rules", "rule", Action.EDIT_SETTINGS),
+        ("growing", "Grow", "auto_awesome", Action.BULK_REVIEW),
         ("snapshots", "Snapshots", "photo_camera", Action.SNAPSHOT),
     ],
     "Model": [
