@@ -43,6 +43,7 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
         ("privacy", "Privacy", "shield_person", Action.EDIT_SETTINGS),
         ("rules", "Rules", "rule", Action.EDIT_SETTINGS),
         ("growing", "Grow", "auto_awesome", Action.BULK_REVIEW),
+        ("fairness", "Data bias", "diversity_3", Action.VIEW_RESULTS),
         ("snapshots", "Snapshots", "photo_camera", Action.SNAPSHOT),
     ],
     "Model": [
