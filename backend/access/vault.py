@@ -46,9 +46,7 @@ def keep(session: Session, actor: Actor, project_id: int, keys: Keys, pairs: Ite
     prints = list(by_print)
     for start in range(0, len(prints), _BATCH):
         batch = prints[start : start + _BATCH]
-        held = select(VaultEntry.fingerprint).where(
-            VaultEntry.project_id == project_id, col(VaultEntry.fingerprint).in_(batch)
-        )
+        held = select(VaultEntry.fingerprint).where(VaultEntry.project_id == project_id, col(VaultEntry.fingerprint).in_(batch))
         known = set(session.exec(held))
         new = [
             _entry(project_id, actor, keys, fingerprint, *by_print[fingerprint])

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
 
+from backend.access.vault import Keys
 from backend.detectors.privacy import DEFAULT, PrivacyRules
 from backend.errors import InvalidInput
-from backend.intake.conversations import Imported, convert, convert_all
-from backend.intake.drafts import Draft, draft
-from backend.intake.faqs import FaqDraft, faq_draft
+from backend.intake.batches import SIZE, Drafter, Recipe
+from backend.intake.conversations import Imported, convert
+from backend.intake.drafts import Making
 from backend.intake.mapping import Mapping
 from backend.intake.readers import registry
 from backend.intake.readers.rows import Limits, Reading, Rejected, Row
 from backend.intake.shapes import Kind, Recognition, recognise
+from backend.intake.spool import Spool
+from backend.jobs.crew import helpers, in_order
 from backend.settings import Settings
 
 EXTENSIONS = registry.EXTENSIONS
 """File name endings to offer in a file chooser."""
 PREVIEW_ROWS = 20
 _NAME_MAX = 300
-_EVERY = 250
+_BY_LINE = frozenset({"csv", "tsv", "jsonl"})
+_ALONE = 8
+"""Batches that are checked here before others help."""
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""
@@ -39,8 +44,12 @@ class Options:
     """Take the rows as FAQs instead of as records."""
     approved: bool = False
     """The FAQs are already approved."""
+    general: bool = False
+    """General talk, mixed into snapshots by a stated share, and not of the project's own subject."""
     rules: PrivacyRules = DEFAULT
     """What the project treats as personal data; set from its settings."""
+    keys: Keys | None = None
+    """The project's keys, where masks are to be stand-ins; set from its rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,49 +96,60 @@ def try_mapping(looked: Preview, mapping: Mapping) -> list[Imported | Rejected]:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A file that was read and checked, ready to be stored."""
+    """A file that was read and checked, ready to be stored. Close the spool when it is stored, or when it is not."""
 
     name: str
     format: str
     mapping: Mapping
     options: Options
-    drafts: list[Draft]
-    faqs: list[FaqDraft]
-    rejected: list[Rejected]
-
-    @property
-    def rows(self) -> int:
-        """Rows in the file."""
-        return len(self.drafts) + len(self.faqs) + len(self.rejected)
+    spool: Spool
 
 
 def take(
     content: Path | bytes, name: str, *, mapping: Mapping | None, options: Options, settings: Settings, progress: Progress
 ) -> Taken:
-    """Read, repair and check every row. Raises InvalidInput when none can be taken. Stores nothing."""
+    """Read, repair and check every row, a long file in several processes. Raises InvalidInput when none can be taken. Stores
+    nothing.
+    """
     progress(0.0, "Reading")
     reading = registry.read(content, name, limits=limits_of(settings))
     mapping = mapping or _recognised(reading)
     mapping.check(reading.columns)
     if unstorable := [column for column in mapping.columns() if storable(column) != column]:
         raise InvalidInput(f"The column {unstorable[0][:60]!r} has a name that cannot be stored. Leave it out of the mapping.")
-    items = list(convert_all(reading, mapping))
-    taken = Taken(clean_name(name), reading.format, mapping, options, [], [], [])
-    for count, item in enumerate(items, start=1):
-        result = item if isinstance(item, Rejected) else _draft(item, options, settings.text_max_chars)
-        target: Any = (
-            taken.rejected if isinstance(result, Rejected) else taken.drafts if isinstance(result, Draft) else taken.faqs
-        )
-        target.append(result)
-        if count % _EVERY == 0:
-            progress(0.1 + 0.3 * count / len(items), f"Checking row {count:,} of {len(items):,}")
-    if not taken.drafts and not taken.faqs:
-        first = taken.rejected[0]
-        raise InvalidInput(
-            f"None of the {taken.rows:,} rows can be taken, so nothing was stored. The first, at line {first.line}: "
-            f"{first.reason}. Check which column is which."
-        )
-    return taken
+    making = Making(settings.text_max_chars, options.rules, options.mask, options.keys.stand_ins if options.keys else None)
+    drafter = Drafter(Recipe(mapping, making, options.as_faqs))
+    spool = Spool(settings.data if settings.data.is_dir() else None)
+    try:
+        lines = _line_count(content) if reading.format in _BY_LINE else 0
+        batches = in_order(drafter, _batched(reading), workers=helpers(settings.clean_workers), alone=_ALONE)
+        for batch in batches:
+            spool.add(batch)
+            share = min(1.0, batch.last_line / lines) if lines else 0.5
+            progress(0.5 * share, f"Checking row {spool.rows:,}")
+        if spool.drafts + spool.faqs == 0:
+            first = spool.first_rejected[0]
+            raise InvalidInput(
+                f"None of the {spool.rows:,} rows can be taken, so nothing was stored. The first, at line {first.line}: "
+                f"{first.reason}. Check which column is which."
+            )
+    except BaseException:
+        spool.close()
+        raise
+    return Taken(clean_name(name), reading.format, mapping, options, spool)
+
+
+def _batched(rows: Iterable[Row | Rejected]) -> Iterator[list[Row | Rejected]]:
+    rest = iter(rows)
+    while batch := list(itertools.islice(rest, SIZE)):
+        yield batch
+
+
+def _line_count(content: Path | bytes) -> int:
+    if isinstance(content, bytes):
+        return content.count(b"\n")
+    with content.open("rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
 def _recognised(reading: Reading) -> Mapping:
@@ -137,12 +157,6 @@ def _recognised(reading: Reading) -> Mapping:
     if recognition.mapping is None:
         raise InvalidInput(recognition.explanation)
     return recognition.mapping
-
-
-def _draft(item: Imported, options: Options, text_max: int) -> Draft | FaqDraft | Rejected:
-    if options.as_faqs:
-        return faq_draft(item, text_max=text_max)
-    return draft(item, mask=options.mask, text_max=text_max, rules=options.rules)
 
 
 def content_digest(content: Path | bytes, as_faqs: bool) -> str:

@@ -2,9 +2,11 @@
 
 Promised: one transaction an import, so that a killed one leaves nothing and can be run again; the same content is taken
 once a project; the text as it came is kept as the first revision. Reading, repair and comparison happen before the
-database is locked, so that others can go on writing meanwhile.
+database is locked, so that others can go on writing meanwhile. Memory holds a few batches and the keys of the texts, however
+many rows there are.
 
-Not promised: that one row is the same as the one that another import brought under the same id; each is a new record.
+Not promised: that one row is the same as the one that another import brought under the same id; each is a new record. Near
+duplicates among more than `filing.MOST_COMPARED` records are left to `clean`: until then nothing of them enters a snapshot.
 """
 
 from __future__ import annotations
@@ -20,20 +22,19 @@ from sqlmodel import Session, select
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
+from backend.access.vault import Keys
+from backend.detectors.checks import Context, family, versions
 from backend.errors import AlreadyDone
 from backend.intake import filing
 from backend.intake.files import Options, Progress, Taken, content_digest, take
 from backend.intake.mapping import Mapping
-from backend.intake.proposing import propose_faqs
+from backend.intake.proposing import Proposing
 from backend.intake.readers.rows import Rejected
 from backend.settings import Settings
 from backend.store.locking import locked_project
 from backend.store.privacy import rules_for
 from backend.store.records import Source
-from backend.vocabulary import Action
-
-LISTED = 20
-"""Rejected rows that a summary lists; all of them are stored."""
+from backend.vocabulary import Action, Check, Replacement, SourcePurpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,12 @@ class Summary:
     findings: dict[str, int]
     """Open personal-data findings by kind."""
     citations: int
+    labels: int = 0
+    """Judgements on answers that came with the rows."""
+    poor: int = 0
+    """Answers that the file calls bad, and that wait for better ones."""
+    compared: bool = True
+    """Whether near duplicates were looked for; where not, `clean` does it."""
 
     def to_json(self) -> dict[str, Any]:
         """For the command line."""
@@ -78,23 +85,33 @@ def import_file(
     progress: Progress | None = None,
 ) -> Summary:
     """Take a file into a project; without a mapping, by the one that is recognised. Expects a session without changes."""
-    options = replace(options or Options(), rules=rules_for(session, project_id))
-    authorise(actor, project_id, options)
+    authorise(actor, project_id, options or Options())
+    options = by_rules(session, project_id, options or Options(), settings)
     refuse_twice(session, project_id, content, options)
     session.rollback()  # gives the lock back while the file is read
     tell = progress or (lambda share, words: None)
     taken = take(content, name, mapping=mapping, options=options, settings=settings, progress=tell)
-    tell(0.4, "Looking for duplicates")
-    compared = filing.compare(session, project_id, taken.drafts)
-    session.rollback()
-    locked_project(session, project_id)  # imports into it come one after another, others' writes go on
-    refuse_twice(session, project_id, content, options)
-    if compared.state != filing.state_of(session, project_id):
-        compared = filing.compare(session, project_id, taken.drafts)
-    summary = store(session, actor, project_id, taken, content_digest(content, options.as_faqs), compared, tell)
-    session.commit()
+    try:
+        tell(0.5, "Looking for duplicates")
+        compared = filing.compare(session, project_id, taken.spool)
+        session.rollback()
+        locked_project(session, project_id)  # imports into it come one after another, others' writes go on
+        refuse_twice(session, project_id, content, options)
+        if compared.state != filing.state_of(session, project_id):
+            compared = filing.compare(session, project_id, taken.spool)
+        summary = store(session, actor, project_id, taken, content_digest(content, options.as_faqs), compared, tell)
+        session.commit()
+    finally:
+        taken.spool.close()
     tell(1.0, "Done")
     return summary
+
+
+def by_rules(session: Session, project_id: int, options: Options, settings: Settings) -> Options:
+    """The options with what the project wants as personal data, and with what takes its place."""
+    rules = rules_for(session, project_id)
+    wants_stand_ins = rules.replacement is Replacement.SURROGATE
+    return replace(options, rules=rules, keys=Keys(settings.data, project_id) if wants_stand_ins else None)
 
 
 def import_records(
@@ -142,29 +159,14 @@ def store(
     progress: Progress,
 ) -> Summary:
     """Write a file that was read, and the audit entry; the caller holds the project and commits."""
-    source = Source(
-        project_id=project_id,
-        name=taken.name,
-        format=taken.format,
-        shape="faq" if taken.options.as_faqs else taken.mapping.shape.value,
-        mapping=taken.mapping.to_json(),
-        content_hash=digest,
-        rejected=len(taken.rejected),
-        created_by=actor.account_id,
-    )
-    session.add(source)
-    session.flush()
-    total = max(1, len(taken.drafts))
-    filed = filing.file_records(
-        session,
-        source,
-        taken.drafts,
-        compared,
-        lambda done: progress(0.6 + 0.35 * done / total, f"Saved {done:,} of {total:,}"),
-    )
-    proposed = propose_faqs(session, project_id=project_id, actor=actor, drafts=taken.faqs, approved=taken.options.approved)
-    filing.file_rejected(session, source, taken.rejected)
-    citations = filing.cite(session, project_id)
+    source = _source(session, actor, project_id, taken, digest)
+    filed = _file_records(session, source, actor, taken, compared, progress)
+    proposing = Proposing(session, project_id=project_id, actor=actor, approved=taken.options.approved)
+    for batch in taken.spool:
+        proposing.propose(batch.faqs)
+        filing.file_rejected(session, source, batch.rejected)
+    proposed = proposing.proposed
+    citations = filing.cite(session, project_id) if filed.cites or taken.options.as_faqs else 0
     source.imported = filed.records + proposed.new + proposed.reworded
     source.duplicates = filed.duplicates + proposed.unchanged
     session.add(source)
@@ -175,13 +177,46 @@ def store(
     return Summary(
         source_id=source.id or 0,
         name=source.name,
-        rows=taken.rows,
+        rows=taken.spool.rows,
         imported=source.imported,
         rejected=source.rejected,
-        rejected_rows=taken.rejected[:LISTED],
+        rejected_rows=taken.spool.first_rejected,
         duplicates=source.duplicates,
         repaired=filed.repaired + proposed.repaired,
         masked=filed.masked,
         findings={kind.value: count for kind, count in filed.findings.items()},
         citations=citations,
+        labels=filed.labels,
+        poor=filed.poor,
+        compared=compared.clusters is not None,
     )
+
+
+def _source(session: Session, actor: Actor, project_id: int, taken: Taken, digest: str) -> Source:
+    source = Source(
+        project_id=project_id,
+        name=taken.name,
+        format=taken.format,
+        shape="faq" if taken.options.as_faqs else taken.mapping.shape.value,
+        mapping=taken.mapping.to_json(),
+        purpose=SourcePurpose.GENERAL if taken.options.general else SourcePurpose.OWN,
+        content_hash=digest,
+        rejected=taken.spool.rejected,
+        created_by=actor.account_id,
+    )
+    session.add(source)
+    session.flush()
+    return source
+
+
+def _file_records(
+    session: Session, source: Source, actor: Actor, taken: Taken, compared: filing.Comparison, progress: Progress
+) -> filing.Filed:
+    looked = versions(Context(rules=taken.options.rules), {Check.PERSONAL: family(Check.PERSONAL)})
+    writing = filing.Filing(session, source, actor, compared, seen=looked, vault=taken.options.keys)
+    writing.move_clusters()
+    for batch in taken.spool:
+        writing.file(batch.drafts)
+        done, total = writing.filed.records, max(1, taken.spool.drafts)
+        progress(0.6 + 0.35 * done / total, f"Saved {done:,} of {total:,}")
+    return writing.filed

@@ -11,7 +11,8 @@ from backend.conversations import Shape
 from backend.errors import InvalidInput
 
 _TURNS = (Shape.OPENAI, Shape.SHAREGPT)
-_COLUMNS = ("conversation", "prompt", "context", "response", "system", "history", "id", "group", "verdict")
+_BEST = 1000
+_COLUMNS = ("conversation", "prompt", "context", "response", "system", "history", "id", "group", "verdict", "rejected")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,11 @@ class Mapping:
     group: str | None = None
     """Rows with the same value here are never torn apart by a split."""
     verdict: str | None = None
-    """A thumbs-up column: rows that say no are rejected, because their answer is a bad one."""
+    """A column that judges the answer: a thumb, yes or no, or a rating. A bad answer waits for a better one."""
+    best: int = 0
+    """The highest mark of the verdict's column, where it is a rating from 1; 0 where it says yes or no."""
+    rejected: str | None = None
+    """The answer that the row's own one was preferred to."""
     metadata: tuple[str, ...] = ()
     """Columns kept as metadata, by which results can be sliced. An object in such a column gives a key for each field."""
     allow_prompts: bool = False
@@ -53,6 +58,10 @@ class Mapping:
             raise InvalidInput("Choose the column that holds the prompt.")
         if self.response is not None and self.response in (self.prompt, self.conversation):
             raise InvalidInput(f"The column {self.response[:60]!r} cannot be prompt and answer at once.")
+        if self.rejected is not None and self.rejected in (self.prompt, self.conversation, self.response):
+            raise InvalidInput(f"The column {self.rejected[:60]!r} cannot hold the rejected answer and something else.")
+        if not 0 <= self.best <= _BEST or self.best == 1:
+            raise InvalidInput(f"The highest mark of a rating is between 2 and {_BEST}, or 0 for yes and no.")
 
     def columns(self) -> tuple[str, ...]:
         """All columns that the mapping names."""
@@ -88,9 +97,8 @@ class Mapping:
         if not isinstance(metadata, list | tuple) or not all(isinstance(column, str) for column in metadata):
             raise InvalidInput("The metadata of a mapping must be a list of column names.")
         for name in fields - {"shape", "metadata"}:
-            wanted = str | None if name in _COLUMNS else bool
+            wanted: Any = str | None if name in _COLUMNS else int if name == "best" else bool
+            what = "a column name" if name in _COLUMNS else "a whole number" if name == "best" else "true or false"
             if name in value and not isinstance(value[name], wanted):
-                raise InvalidInput(
-                    f"The field {name} of a mapping must be {'a column name' if name in _COLUMNS else 'true or false'}."
-                )
+                raise InvalidInput(f"The field {name} of a mapping must be {what}.")
         return cls(**(value | {"shape": shape, "metadata": tuple(metadata)}))

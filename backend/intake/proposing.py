@@ -30,26 +30,31 @@ class Proposed:
     repaired: int = 0
 
 
-def propose_faqs(session: Session, *, project_id: int, actor: Actor, drafts: Sequence[FaqDraft], approved: bool) -> Proposed:
-    """Store the drafts as proposed revisions, or as approved ones where a lead said that they already are."""
-    proposed = Proposed()
-    known = {faq.key: faq for faq in session.exec(select(Faq).where(Faq.project_id == project_id))}
-    for draft in drafts:
-        faq = known.get(draft.key)
-        if faq is None:
-            faq = Faq(project_id=project_id, key=draft.key, topic=draft.topic, head=0)
-            session.add(faq)
-            session.flush()
-            known[draft.key] = faq
-            proposed.new += 1
-        elif _text_of(session, faq) == draft.newest:
-            proposed.unchanged += 1
-            continue
-        else:
-            proposed.reworded += 1
-        proposed.repaired += draft.repaired is not None
-        _add_revisions(session, faq, draft, actor, approved=approved)
-    return proposed
+class Proposing:
+    """Stores drafts as proposed revisions, or as approved ones where a lead said that they already are."""
+
+    def __init__(self, session: Session, *, project_id: int, actor: Actor, approved: bool) -> None:
+        self.proposed = Proposed()
+        self._session, self._project_id, self._actor, self._approved = session, project_id, actor, approved
+        self._known = {faq.key: faq for faq in session.exec(select(Faq).where(Faq.project_id == project_id))}
+
+    def propose(self, drafts: Sequence[FaqDraft]) -> None:
+        """Write the next drafts."""
+        for draft in drafts:
+            faq = self._known.get(draft.key)
+            if faq is None:
+                faq = Faq(project_id=self._project_id, key=draft.key, topic=draft.topic, head=0)
+                self._session.add(faq)
+                self._session.flush()
+                self._known[draft.key] = faq
+                self.proposed.new += 1
+            elif _text_of(self._session, faq) == draft.newest:
+                self.proposed.unchanged += 1
+                continue
+            else:
+                self.proposed.reworded += 1
+            self.proposed.repaired += draft.repaired is not None
+            _add_revisions(self._session, faq, draft, self._actor, approved=self._approved)
 
 
 def _text_of(session: Session, faq: Faq) -> FaqText:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from backend.settings import Settings
 from backend.store.accounts import Account
 from backend.store.base import Table, now
 from backend.store.models import Response
-from backend.store.privacy import rules_for
 from backend.store.records import Project, Record
 from backend.store.work import Annotation, Item, Slot, Task
 from backend.vocabulary import Action, ItemStatus, TaskKind, TaskStatus
@@ -103,10 +102,13 @@ def _import(
     importing.authorise(actor, project_id, options)
     content = FOLDER / name
     importing.refuse_twice(session, project_id, content, options)
-    options = replace(options, rules=rules_for(session, project_id))
+    options = importing.by_rules(session, project_id, options, settings)
     taken = take(content, f"sample {name}", mapping=None, options=options, settings=settings, progress=tell)
-    compared = filing.compare(session, project_id, taken.drafts)
-    return importing.store(session, actor, project_id, taken, content_digest(content, options.as_faqs), compared, tell)
+    try:
+        compared = filing.compare(session, project_id, taken.spool)
+        return importing.store(session, actor, project_id, taken, content_digest(content, options.as_faqs), compared, tell)
+    finally:
+        taken.spool.close()
 
 
 def _rate(session: Session, project_id: int, source_id: int, actor: Actor) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from backend.errors import UnreadableFile
 
@@ -24,8 +24,7 @@ class Limits:
     max_row_chars: int = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row: `line` is where it begins in the file, counted from 1."""
 
     line: int
