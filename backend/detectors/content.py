@@ -11,18 +11,23 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-STOP = frozenset(
-    "a about above after again all also am an and any anybody anyone are as at be because been before being below between both but "
-    "by can come comes coming could did do does doing don down during each every everything few for from further get gets give go "
-    "goes got had has have having he her here hers hi hello hey him his how i if in into is it its just know let like look make "
-    "many may me might more most much must my need no nor not now of off offer on once one only or other our out over own per "
-    "please possible put question quick same say see send sent shall she should so some somebody someone something sorry such sure "
-    "take takes tell than thank thanks that the their them then there these they thing this those through to too two under until "
-    "up us use very want was way we well were what when where which while who whom whose why will with within without would yes "
-    "you your yours ok okay dear anything another today still ever yet isn t s re ve ll d m im".split()
-)
+_STOP_WORDS = """
+a about above after again all also am an and any anybody anyone are as at be because been before being below between
+both but by can come comes coming could did do does doing don down during each every everything few for from further get
+gets give go goes got had has have having he her here hers hi hello hey him his how i if in into is it its just know let
+like look make many may me might more most much must my need no nor not now of off offer on once one only or other our
+out over own per please possible put question quick same say see send sent shall she should so some somebody someone
+something sorry such sure take takes tell than thank thanks that the their them then there these they thing this those
+through to too two under until up us use very want was way we well were what when where which while who whom whose why
+will with within without would yes you your yours ok okay dear anything another today still ever yet isn t s re ve ll d
+m im
+"""
+STOP = frozenset(_STOP_WORDS.split())
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
-_ENDINGS = ("ations", "ation", "ements", "ement", "ingly", "ings", "ing", "ies", "ied", "able", "ally", "edly", "ers", "er", "es", "ed", "ly", "s", "e", "y")  # fmt: skip
+_ENDINGS = (
+    "ations", "ation", "ements", "ement", "ingly", "ings", "ing", "ies", "ied", "able", "ally", "edly", "ers", "er", "es", "ed",
+    "ly", "s", "e", "y",
+)  # fmt: skip
 
 
 def stem(word: str) -> str:
@@ -44,13 +49,12 @@ def content(text: str) -> list[str]:
 
 # --- quantities -------------------------------------------------------------------------------------------------------
 
-_SMALL = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-        "nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90, "hundred": 100}
+_COUNTED = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen twenty
+"""
+_SMALL = {word: number for number, word in enumerate(_COUNTED.split())}
+_SMALL |= {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90, "hundred": 100}
 _NUMBER = r"(?<![^\W_])\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![^\W_])\d+(?:\.\d+)?|\b(?:" + "|".join(_SMALL) + r")\b"
 _QUANTITY = re.compile(
     rf"(?P<money>[$€£]\s?)?(?P<number>{_NUMBER})(?P<after>\s?[%€]|(?:[\s-](?:business|working|calendar|full|more)\b)?[\s-]?[^\W\d_]+)?|"
@@ -121,7 +125,10 @@ def _scaled(value: float, like: Quantity) -> tuple[float, str]:
 _NEGATION = re.compile(r"\b(?:not|no|never|none|cannot|without|only|\w+n['’]t|unable|unfortunately)\b", re.IGNORECASE)
 _REACH = 5
 """Words after a negation that it can be about."""
-_HARMLESS = re.compile(r"\b(?:not only|no problem|no need|not need|don['’]t need|do not have to|don['’]t have to|not worry|don['’]t worry|not hesitate|don['’]t hesitate|no longer)\b", re.IGNORECASE)  # fmt: skip
+_HARMLESS = re.compile(
+    r"\b(?:not only|no problem|no need|no longer|(?:not|don['’]t) (?:need|worry|hesitate)|(?:do not|don['’]t) have to)\b",
+    re.IGNORECASE,
+)
 
 
 def negated(text: str) -> set[str]:

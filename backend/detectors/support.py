@@ -39,6 +39,7 @@ _FAINT = 0.3
 _ALIKE = 0.7
 _SEVERAL = 3
 _SAME = 0.85
+_HALF = 0.5
 _OPPOSITES = tuple(
     (re.compile(one, re.IGNORECASE), re.compile(other, re.IGNORECASE))
     for one, other in (
@@ -260,7 +261,7 @@ def _other_name(mine: _Faq, faq: _Faq) -> Difference | None:
     known = faq.words | mine.asked
     ours = {name for name in mine.names if not set(content(name)) <= known}
     theirs = {name for name in faq.names if not set(content(name)) <= mine.words}
-    if ours and theirs and len(ours) == len(mine.names):
+    if ours and theirs and (len(ours) == len(mine.names) or overlap(mine.said, faq.said) >= _HALF):
         named = ", ".join(sorted(ours))
         return Difference(f"The answer names {named}; the FAQ names {', '.join(sorted(theirs))}.", 0.6)
     return None
