@@ -33,7 +33,7 @@ from backend.store.records import (
     Source,
 )
 from backend.store.work import Item
-from backend.vocabulary import Action, FindingStatus, RecordStatus
+from backend.vocabulary import Action, FindingStatus, MadeBy, RecordStatus
 
 PAGE = 200
 """The most rows of a list that are read at a time."""
@@ -132,6 +132,9 @@ class RecordDetail:
     citations: tuple[CitedFaq, ...]
     alike: tuple[int, ...]
     """Ids of other records with the same or nearly the same question."""
+    made_by: MadeBy = MadeBy.PEOPLE
+    made_of: tuple[int, ...] = ()
+    """The records that a synthetic one was made of."""
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -188,6 +191,8 @@ def record_detail(session: Session, actor: Actor, project_id: int, record_id: in
         findings=_finding_cards(findings),
         citations=_citations(session, record_id),
         alike=_alike(session, record, findings),
+        made_by=record.made_by,
+        made_of=(record.made_from, *record.made_with) if record.made_from else (),
     )
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from backend.review.queries import RecordDetail, RevisionCard, RulingCard
 from backend.review.revisions import as_text
-from backend.vocabulary import RecordStatus
+from backend.vocabulary import MadeBy, RecordStatus
 from pages.components.conversation import FINDING_WORDS, show_conversation
 from pages.components.notices import plain
 from pages.components.worddiff import show_diff
@@ -22,6 +22,15 @@ STATUS = {
     RecordStatus.REJECTED: ("Rejected", "cancel", "red"),
     RecordStatus.FLAGGED: ("Flagged", "flag", "orange"),
 }
+MADE = {
+    MadeBy.REPHRASED: "other words for record {of}",
+    MadeBy.TYPOS: "typos of record {of}",
+    MadeBy.LOWER_CASE: "record {of} in lower case",
+    MadeBy.JOINED: "joined from records {of}",
+    MadeBy.MODEL: "a model's words for record {of}",
+    MadeBy.COUNTERFACTUAL: "record {of} with other names or groups",
+}
+"""How a synthetic record was made."""
 
 
 def show_heading(detail: RecordDetail) -> None:
@@ -30,6 +39,9 @@ def show_heading(detail: RecordDetail) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**Record {detail.id}**", width="content")
         st.badge(words, icon=f":material/{icon}:", color=color)  # type: ignore[arg-type]
+        if detail.made_by in MADE:
+            made = MADE[detail.made_by].format(of=", ".join(map(str, sorted(detail.made_of))))
+            st.badge(f"Synthetic: {made}", icon=":material/auto_awesome:", color="violet")
         if detail.approved_number not in (None, detail.head):
             st.badge(f"Revision {detail.approved_number} is in force", icon=":material/verified:", color="blue")
         for kind in dict.fromkeys(finding.kind for finding in detail.findings):

@@ -73,3 +73,19 @@ def test_without_an_engine_no_model_can_be_asked_and_experts_do_not_grow(house: 
     page.button_group(key="growing_method").set_value(MadeBy.MODEL).run()
     assert "No engine answers now" in words(page)
     assert page.button(key="growing_look").disabled
+
+
+def test_a_synthetic_record_says_what_it_was_made_of(house: Runtime, people: tuple[Actor, Actor]) -> None:
+    from backend.conversations import Message
+    from backend.curation.synthesis import add_synthetic
+
+    with house.database.writing() as session:
+        ids = [record.id or 0 for record in session.exec(select(Record).order_by(Record.id))]  # type: ignore[arg-type]
+        said = [Message("user", "Joined?"), Message("assistant", "So.")]
+        (made,) = add_synthetic(session=session, actor=people[0], project_id=1, drafts=[(ids[2], said)], made_by=MadeBy.JOINED,
+                                name="j", made_with=[[ids[0]]])  # fmt: skip
+        session.commit()
+    page = opened(house, people[1], "records")
+    page.query_params["record"] = str(made)
+    page.run()
+    assert f"Synthetic: joined from records {ids[0]}, {ids[2]}" in words(page)
