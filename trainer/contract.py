@@ -13,8 +13,10 @@ Several rows may be of one question: they name it as ``"record": str`` then, and
 Rows made from other rows say ``"synthetic": true``; they and weights other than 1 stand in train alone.
 
 Run folder: the file names below. `metrics.jsonl` has one object a line, with ``event``:
-  train       step, epoch, loss (what the objective minimises), learning_rate, grad_norm, tokens_per_second, seconds
-  validation  step, epoch, loss, the objective's own figures (`OBJECTIVES`), samples ([{prompt, reference, text}, …])
+  train       step, epoch, loss (what the objective minimises), learning_rate, grad_norm, tokens_per_second, seconds,
+              memory_bytes (the most so far), mfu (share of a known GPU's speed)
+  validation  step, epoch, loss, the objective's own figures (`OBJECTIVES`), bleu and rouge_l over the measured answers,
+              samples ([{prompt, reference, text}, …])
   checkpoint  step, path
 `status.json` is replaced atomically: state, step, total_steps, epoch, message, updated (seconds since the epoch).
 
@@ -32,6 +34,13 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from trainer.learnable import LIKENESS as LIKENESS
+from trainer.learnable import LOWER_IS_BETTER as LOWER_IS_BETTER
+from trainer.learnable import OBJECTIVES as OBJECTIVES
+from trainer.learnable import ROW_KINDS as ROW_KINDS
+from trainer.learnable import WRITERS as WRITERS
+from trainer.learnable import metrics_of as metrics_of
 
 EMBEDDED = "touchstone-mini"
 """The name of the base model that ships with the trainer."""
@@ -83,61 +92,6 @@ sentence_bleu, seconds. `prompt` is the last message before the answer; the whol
 SERVED = "served.json"
 """``{"base_model": str, "revision": str|None, "adapter": path|None}``; the folder's name is the model's name in the API."""
 
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """What can be learned: the kind of rows that it takes, a sentence for people, and the figures that it is watched by."""
-
-    rows: str
-    help: str
-    metrics: tuple[str, ...]
-    chats: bool = True
-    """Whether the result is a chat model, which can be served, evaluated and promoted."""
-
-
-OBJECTIVES = {
-    "sft": Objective("sft", "imitates the approved answers", ("perplexity", "token_accuracy")),
-    "seq2seq": Objective(
-        "sft",
-        "teaches a model of the T5 family, which reads the question whole and then writes, the approved answers",
-        ("perplexity", "token_accuracy"),
-        chats=False,
-    ),
-    "dpo": Objective(
-        "preferences",
-        "makes the preferred answers likelier than the others, without straying far from the starting model",
-        ("preference_accuracy", "margin", "reward_chosen", "reward_rejected"),
-    ),
-    "orpo": Objective(
-        "preferences",
-        "imitates the preferred answers and moves away from the others in one go, with no starting model to compare with",
-        ("preference_accuracy", "log_odds"),
-    ),
-    "kto": Objective(
-        "thumbs",
-        "makes answers with a thumb up likelier and those with a thumb down less likely; the two need not be pairs",
-        ("margin", "kl", "reward_desirable", "reward_undesirable"),
-    ),
-    "reward": Objective(
-        "preferences",
-        "learns to score answers as people judge them; the result scores, it does not chat",
-        ("preference_accuracy", "margin"),
-        chats=False,
-    ),
-    "classification": Objective(
-        "labels",
-        "learns to sort texts into classes, such as intents; the result sorts, it does not chat",
-        ("accuracy", "macro_f1"),
-        chats=False,
-    ),
-}
-"""Objectives by name."""
-
-ROW_KINDS = tuple(dict.fromkeys(objective.rows for objective in OBJECTIVES.values()))
-"""Kinds of snapshots."""
-
-LOWER_IS_BETTER = frozenset({"loss", "perplexity", "kl"})
-"""Figures that improve downwards; all others improve upwards."""
 
 LORA_KINDS = ("lora", "rslora", "dora", "qlora")
 """Adapters that leave the base weights as they are."""
@@ -256,7 +210,18 @@ class TrainConfig:
     best_metric: str = _describe(
         "The figure on the validation rows that decides which weights are kept and when to stop early.",
         default="loss",
-        choices=("loss", *dict.fromkeys(name for objective in OBJECTIVES.values() for name in objective.metrics)),
+        choices=("loss", *dict.fromkeys(name for objective in OBJECTIVES.values() for name in objective.metrics), *LIKENESS),
+    )
+    measured_answers: int = _describe(
+        "Validation answers that are written out at every validation, for BLEU and ROUGE-L; 0 leaves them out.",
+        default=8,
+        minimum=0,
+        objectives=WRITERS,
+    )
+    record: str = _describe(
+        "Copies the metrics to TensorBoard's files in the run folder, to MLflow (MLFLOW_TRACKING_URI), or to both.",
+        default="tensorboard",
+        choices=("nothing", "tensorboard", "mlflow", "both"),
     )
     checkpoint_every: int = _describe("Steps between checkpoints that a stopped run resumes from.", default=50, minimum=1)
     keep_checkpoints: int = _describe("Checkpoints kept; the oldest go first.", default=2, minimum=1)
@@ -286,11 +251,13 @@ class TrainConfig:
             raise ConfigError("label_smoothing must be at least 0 and below 0.5.")
         if min(self.desirable_weight, self.undesirable_weight, self.neftune_alpha) < 0 or not self.beta > 0:
             raise ConfigError("beta must be above 0; the KTO weights and neftune_alpha must not be negative.")
-        if self.best_metric not in ("loss", *OBJECTIVES[self.objective].metrics):
-            known = ", ".join(("loss", *OBJECTIVES[self.objective].metrics))
+        if self.best_metric not in metrics_of(self.objective):
+            known = ", ".join(metrics_of(self.objective))
             raise ConfigError(
                 f"best_metric must be one of {known} for the objective {self.objective}; it is {self.best_metric!r}."
             )
+        if self.best_metric in LIKENESS and not self.measured_answers:
+            raise ConfigError(f"best_metric {self.best_metric} needs measured_answers above 0.")
         if self.initial_adapter is not None and not self.uses_lora:
             raise ConfigError("initial_adapter needs adapter='lora' or another of its kind.")
         if self.precision == "bf16" and self.device == "cpu":

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 from trainer import contract
+from trainer.recorders import Recorder
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -33,6 +34,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.recorders: list[Recorder] = []
         path.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -45,6 +47,8 @@ class RunFolder:
         row = {"event": event} | {key: _finite(value) for key, value in values.items()}
         with (self.path / contract.METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        for recorder in self.recorders:
+            recorder.record(event, row)
 
     def rewind(self, step: int) -> None:
         """Drops metrics of steps after `step`, and a last line that was cut off."""

@@ -230,3 +230,16 @@ def translations(rows: Sequence[Row], format_: TextFormat, length: int) -> list[
         fits = source is not None and len(target) <= length
         made.append(Translation(row.id, source or (), target, row.weight) if fits else None)
     return made
+
+
+def trained_tokens(lesson: Lesson) -> int:
+    """Tokens that carry loss; a text that is judged as a whole carries it once."""
+    if isinstance(lesson, Example):
+        return lesson.trained_count
+    if isinstance(lesson, Pair):
+        return lesson.chosen.trained_count + lesson.rejected.trained_count
+    if isinstance(lesson, Thumb):
+        return lesson.said.trained_count
+    if isinstance(lesson, Translation):
+        return len(lesson.target)
+    return 2 if isinstance(lesson, TextPair) else 1

@@ -18,19 +18,21 @@ import torch
 
 from trainer import checkpoint, contract, data
 from trainer.chatters import Dpo, Imitation, Kto, Orpo
-from trainer.contract import OBJECTIVES, TrainConfig
+from trainer.contract import TrainConfig
 from trainer.device import device_name, peak_memory
+from trainer.flops import peak_of
 from trainer.folder import RunFolder, StopRequest, write_json
 from trainer.learner import Learner, Lot
 from trainer.lessons import Lesson, class_names
 from trainer.model import choose_dtype, fold_lora, load_for_training, name_base
 from trainer.plan import Plan, batches, learning_rate, make_plan
 from trainer.readers import Classifier, Reward, Translator
+from trainer.recorders import recorders
 from trainer.rows import BadData, read_rows
+from trainer.samples import speak
 
 log = logging.getLogger("trainer")
 
-_SAMPLES = 3
 Watch = Callable[[int, float], None]
 """Told the step and the named figure after every validation; what it raises ends the run."""
 
@@ -96,21 +98,20 @@ def train(
         (out / contract.ERROR).unlink(missing_ok=True)
         run.status("running", step=0, total_steps=0, epoch=0.0, message="loading the model")
         trainer = Trainer(config, *prepare(config), run, stop, watch)
-        trainer.begin(resume=resume)
-        return trainer.run()
+        run.recorders = recorders(config, out)
+        try:
+            trainer.begin(resume=resume)
+            return trainer.run()
+        finally:
+            for recorder in run.recorders:
+                recorder.close()
 
 
 class Trainer:
     """One run in progress: the model, its optimizer, where it stands and what it has written."""
 
     def __init__(
-        self,
-        config: TrainConfig,
-        learner: Learner,
-        plan: Plan,
-        run: RunFolder,
-        stop: StopRequest,
-        watch: Watch | None = None,
+        self, config: TrainConfig, learner: Learner, plan: Plan, run: RunFolder, stop: StopRequest, watch: Watch | None = None
     ) -> None:
         self.config, self.learner, self.plan, self._run, self._stop, self._watch = config, learner, plan, run, stop, watch
         self.loaded = loaded = learner.loaded
@@ -122,6 +123,8 @@ class Trainer:
         self.position = Position(data_hash=plan.data_hash, base=loaded.fingerprint)
         self._updating = False
         self._marked = time.monotonic()
+        self._peak = peak_of(device_name(loaded.device))
+        self._flops = plan.arithmetic(loaded.model)
 
     def begin(self, *, resume: bool) -> None:
         """Starts at step 0, or where the newest sound checkpoint stands."""
@@ -252,6 +255,8 @@ class Trainer:
             grad_norm=norm,
             tokens_per_second=round(tokens / max(seconds, 1e-9), 1),
             seconds=round(position.seconds, 4),
+            memory_bytes=peak_memory(self.loaded.device),
+            **({"mfu": round(tokens * self._flops / max(seconds, 1e-9) / self._peak, 4)} if self._peak else {}),
         )
 
     @property
@@ -273,9 +278,11 @@ class Trainer:
         if not self.plan.validation:
             return
         loss, figures = self.measure(self.plan.validation)
-        shown = {name: value for name, value in figures.items() if name in OBJECTIVES[self.config.objective].metrics}
+        samples, likeness = self._spoken()
+        figures |= likeness
+        shown = {name: value for name, value in figures.items() if name in contract.metrics_of(self.config.objective)}
         where = {"step": self.position.step, "epoch": round(self._epoch, 4)}
-        self._run.metric("validation", **where, loss=loss, **shown, samples=self._samples())
+        self._run.metric("validation", **where, loss=loss, **shown, samples=samples)
         told = ", ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **shown}.items())
         log.info("step %d/%d validation: %s", self.position.step, self.plan.total_steps, told)
         self._keep_if_best(loss, figures)
@@ -311,16 +318,11 @@ class Trainer:
         return loss, self.learner.figures(loss, tally)
 
     @torch.no_grad()
-    def _samples(self) -> list[dict[str, str]]:
-        rows = self.plan.validation_rows[:_SAMPLES]
+    def _spoken(self) -> tuple[list[dict[str, str]], dict[str, float]]:
         self.loaded.model.eval()
-        said = self.learner.answers(rows)
+        said = speak(self.learner, self.plan.validation_rows, self.config.measured_answers)
         self.loaded.model.train()
-        return [
-            {"prompt": (row.messages[-1] if row.label else row.prompt[-1])["content"], "reference": row.label or row.reference}
-            | {"text": text}
-            for row, text in zip(rows, said, strict=False)
-        ]
+        return said
 
     def _checkpoint(self) -> None:
         path = checkpoint.save(

@@ -7,11 +7,13 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from trainer import data
 from trainer.contract import TrainConfig
+from trainer.flops import per_token
 from trainer.learner import Learner
-from trainer.lessons import Lesson
+from trainer.lessons import Lesson, trained_tokens
 from trainer.rows import BadData, Row
 
 
@@ -31,6 +33,12 @@ class Plan:
     evaluate_at: frozenset[int] = field(default_factory=frozenset)
     keys: tuple[float, ...] | None = None
     """What the first pass is ordered by; None where it is shuffled."""
+
+    def arithmetic(self, model: Any) -> float:
+        """Operations a token of training takes, over these rows."""
+        tokens = sum(lesson.token_count for lesson in self.train)
+        share = sum(map(trained_tokens, self.train)) / tokens
+        return per_token(model, trained_share=share, length=tokens / len(self.train))
 
 
 def make_plan(config: TrainConfig, rows: dict[str, list[Row]], learner: Learner, context: int) -> Plan:

@@ -16,7 +16,7 @@ from trainer.contract import TrainConfig
 from trainer.data import ChatFormat, Example
 from trainer.folder import RunFolder, StopRequest
 from trainer.learner import Learner
-from trainer.lessons import Lesson, Pair, Text, TextPair, Thumb, Translation
+from trainer.lessons import Lesson, Pair, Text, TextPair, Thumb, Translation, trained_tokens
 from trainer.loop import Trainer, peak_memory, prepare
 from trainer.plan import Plan, batches
 
@@ -70,19 +70,6 @@ def _timed(trainer: Trainer, rows: Sequence[Lesson]) -> float:
     started = time.monotonic()
     trainer.one_step([trainer.learner.lot(rows) for _ in range(trainer.config.accumulation)])
     return time.monotonic() - started
-
-
-def trained_tokens(lesson: Lesson) -> int:
-    """Tokens that carry loss; a text that is judged as a whole carries it once."""
-    if isinstance(lesson, Example):
-        return lesson.trained_count
-    if isinstance(lesson, Pair):
-        return lesson.chosen.trained_count + lesson.rejected.trained_count
-    if isinstance(lesson, Thumb):
-        return lesson.said.trained_count
-    if isinstance(lesson, Translation):
-        return len(lesson.target)
-    return 2 if isinstance(lesson, TextPair) else 1
 
 
 def _shown(learner: Learner, plan: Plan) -> dict[str, Any]:

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sacrebleu
 import torch
-from rouge_score.rouge_scorer import RougeScorer
 
 from trainer import contract
 from trainer.contract import EvaluateConfig, ModelSpec
 from trainer.folder import write_json
 from trainer.generate import generate
+from trainer.likeness import compare_texts, corpus_bleu
 from trainer.model import Loaded, choose_device, choose_dtype, load_adapter, load_base
 from trainer.objectives import TrainedLogits, token_log_probs
 from trainer.rows import BadData, Row, read_questions
@@ -84,8 +82,7 @@ def _evaluate_one(spec: ModelSpec, rows: list[Row], config: EvaluateConfig) -> t
 
 def summarise(responses: Sequence[dict[str, Any]], losses: Sequence[RowLoss]) -> dict[str, Any]:
     """The figures of one model over its responses. Each metric has its own n."""
-    bleu = sacrebleu.BLEU()
-    score = bleu.corpus_score([row["text"] for row in responses], [[row["reference"] for row in responses]])
+    bleu, signature = corpus_bleu([row["text"] for row in responses], [row["reference"] for row in responses])
     count, tokens = len(responses), sum(loss.tokens for loss in losses)
     return {
         "n": count,
@@ -93,8 +90,8 @@ def summarise(responses: Sequence[dict[str, Any]], losses: Sequence[RowLoss]) ->
         "perplexity": perplexity(losses),
         "loss_n": len(losses),
         "reference_tokens": tokens,
-        "bleu": score.score,
-        "bleu_signature": str(bleu.get_signature()),
+        "bleu": bleu,
+        "bleu_signature": signature,
         "bleu_n": count,
         "rouge_l": sum(row["rouge_l"] for row in responses) / count,
         "rouge_l_n": count,
@@ -109,30 +106,6 @@ def perplexity(losses: Sequence[RowLoss]) -> float | None:
     """exp of the mean NLL per token over all tokens; a long answer counts more than a short one."""
     tokens = sum(loss.tokens for loss in losses)
     return math.exp(min(sum(loss.total for loss in losses) / tokens, 700.0)) if tokens else None
-
-
-def compare_texts(text: str, reference: str) -> dict[str, Any]:
-    """Exact match, ROUGE-L and sentence BLEU of one answer."""
-    return {
-        "exact_match": _normalise(text) == _normalise(reference),
-        "rouge_l": float(_ROUGE.score(reference, text)["rougeL"].fmeasure),
-        "sentence_bleu": sacrebleu.sentence_bleu(text, [reference]).score,
-    }
-
-
-def _normalise(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
-class _Words:
-    """Words of any script. rouge_score's own tokenizer drops every letter outside a–z."""
-
-    def tokenize(self, text: str) -> list[str]:
-        """Lower-cased words."""
-        return re.findall(r"\w+", text.lower())
-
-
-_ROUGE = RougeScorer(["rougeL"], tokenizer=_Words())
 
 
 @torch.inference_mode()

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from trainer.contract import LOWER_IS_BETTER, OBJECTIVES, ConfigError, TrainConfig
+from trainer.contract import LOWER_IS_BETTER, ConfigError, TrainConfig
 
 METHODS = {
     "tpe": "learns from the trials so far where good values lie (Optuna's TPE), and stops hopeless trials early",
@@ -22,7 +22,7 @@ METHODS = {
 }
 MOST_TRIALS = 1000
 MOST_FOLDS = 20
-_FIXED = frozenset({"data", "objective", "best_metric", "seed", "device", "threads", "initial_adapter", "revision"})
+_FIXED = frozenset({"data", "objective", "best_metric", "seed", "device", "threads", "initial_adapter", "revision", "record"})
 _NUMBERS = {field.name: str(field.type) for field in dataclasses.fields(TrainConfig) if str(field.type) in ("int", "float")}
 
 
@@ -177,8 +177,3 @@ class SearchConfig:
                 raise ConfigError(f"{name} has the wrong type: {one!r}.")
         space = value.get("space", {})
         return cls(config=TrainConfig.from_json(value["config"]), space=read_space(space), told=space, **given)
-
-
-def metrics_of(objective: str) -> tuple[str, ...]:
-    """What trials of an objective can be compared by."""
-    return ("loss", *OBJECTIVES[objective].metrics)
