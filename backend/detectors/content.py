@@ -7,8 +7,9 @@ in days, so that "2 weeks" and "14 days" are equal. Not promised: grammar.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass
 
 _STOP_WORDS = """
@@ -30,6 +31,7 @@ _ENDINGS = (
 )  # fmt: skip
 
 
+@functools.lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """A word in lower case without its endings; at least three letters are left."""
     word = word.removesuffix("y") if word.endswith("bly") else word
@@ -159,7 +161,6 @@ def listed(text: str) -> list[frozenset[str]]:
     return found
 
 
-def overlap(words: Iterable[str], others: Iterable[str]) -> float:
-    """The share of the different `words` that are among the `others`; 0 for no words."""
-    mine, theirs = set(words), set(others)
-    return len(mine & theirs) / len(mine) if mine else 0.0
+def overlap(words: Set[str], others: Set[str]) -> float:
+    """The share of the `words` that are among the `others`; 0 for no words."""
+    return len(words & others) / len(words) if words else 0.0

@@ -15,8 +15,9 @@ Other languages than English are looked at for length alone.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from backend.conversations import ASSISTANT, Message
 from backend.detectors.checks import Context, Seen
@@ -36,7 +37,6 @@ HARD, LEAST_WORDS = 10.0, 40
 MANY_WORDS = 25
 """Content words of an answer of which one should be the question's."""
 _FEW_WORDS = 3
-_NEAR = 0.65
 _BRUSH_OFF = re.compile(
     r"^\W*(?:no idea|i have no idea|i (?:do not|don't) (?:know|care)|not now|not my (?:problem|job|department)|"
     r"(?:that|this)(?: is|'s) not my (?:problem|job|department)|google it|look it up|figure it out|"
@@ -109,6 +109,7 @@ def reading_ease(text: str) -> float:
     return 206.835 - 1.015 * len(words) / max(1, sentences) - 84.6 * sum(map(syllables, words)) / len(words)
 
 
+@functools.lru_cache(maxsize=65_536)
 def syllables(word: str) -> int:
     """Groups of vowels, without a silent e at the end."""
     low = word.casefold()
@@ -130,15 +131,15 @@ def unanswered(question: str, answer: str, base: Base | None) -> tuple[float, st
     ours, theirs = _THING.search(question), _THING.search(answer)
     if ours and theirs:
         return 0.7, f"The question is about {ours[0]}, the answer about {theirs[0]}."
-    near = [faq for share, faq in base.near(question) if share >= _NEAR] if base and len(asked) > 1 else []
-    if near and not any(_meet(set(faq.words), said) for faq in near):
+    near = base.near(question) if base and len(asked) > 1 else []
+    if near and not any(_meet(faq.words, said) for faq in near):
         return 0.7, f"The answer has no word of the question, nor of the FAQ nearest to it: “{near[0].answer[:140]}”"
     if len(asked) > _FEW_WORDS and len(said) >= MANY_WORDS and language_of(question) == language_of(answer) == "en":
         return 0.5, "Not one word of the question is in this long answer."
     return None
 
 
-def _meet(words: set[str], others: set[str]) -> bool:
+def _meet(words: Set[str], others: Set[str]) -> bool:
     """Whether any word is in both, in any form: five letters at the beginning are enough."""
     return bool(words & others) or bool({word[:5] for word in words if len(word) >= 5} & {word[:5] for word in others})
 

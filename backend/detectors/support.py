@@ -17,6 +17,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from backend.conversations import ASSISTANT, USER, Message
 from backend.detectors.checks import Context, Seen
@@ -29,10 +30,12 @@ KINDS = frozenset({FindingKind.UNSUPPORTED})
 SLICES: frozenset[str] = frozenset()
 NEAR = 0.55
 """The least share of a question's telling words that an FAQ has to hold."""
+SURELY_NEAR = 0.65
+"""The same where nothing else speaks for it."""
 CLOSE_BEHIND = 0.2
 """FAQs that hold this much less than the nearest one may still be the ones that are meant."""
 _MOST_CANDIDATES = 5
-_LONGEST = 4000
+_LONGEST = 2000
 _SHOWN = 140
 _FAINT = 0.3
 """The same of an FAQ that holds nearly all of what the answer says: it is about this, however it was asked."""
@@ -58,32 +61,59 @@ class Difference:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Faq:
-    """A question and its answer, taken apart."""
+    """A question and its answer, taken apart as far as they are asked about: most answers are near no FAQ."""
 
     question: str
     answer: str
-    asked: frozenset[str]
-    """The content words of the question."""
-    said: frozenset[str]
-    """Those of the answer."""
-    counts: tuple[Quantity, ...]
-    negated: frozenset[str]
-    names: frozenset[str]
-    lists: tuple[frozenset[str], ...]
 
-    @property
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """The content words of the question."""
+        return frozenset(content(self.question))
+
+    @cached_property
+    def said(self) -> frozenset[str]:
+        """Those of the answer."""
+        return frozenset(content(self.answer))
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """Those of both."""
         return self.asked | self.said
+
+    @cached_property
+    def plain(self) -> frozenset[str]:
+        """Those of the answer that are no numbers."""
+        return frozenset(word for word in self.said if not word.isdigit())
+
+    @cached_property
+    def counts(self) -> tuple[Quantity, ...]:
+        """The answer's quantities."""
+        return tuple(quantities(self.answer))
+
+    @cached_property
+    def negated(self) -> frozenset[str]:
+        """What the answer negates or limits."""
+        return frozenset(negated(self.answer))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Whom or what the answer names."""
+        return frozenset(names(self.answer))
+
+    @cached_property
+    def lists(self) -> tuple[frozenset[str], ...]:
+        """What it enumerates."""
+        return tuple(listed(self.answer))
 
 
 class Base:
     """An FAQ base that can be asked which of its entries a question is about."""
 
     def __init__(self, faqs: Sequence[tuple[str, str]]) -> None:
-        self.faqs = tuple(_taken_apart(question, answer) for question, answer in faqs)
+        self.faqs = tuple(_Faq(question, answer) for question, answer in faqs)
         self._holding: dict[str, list[int]] = defaultdict(list)
         for number, faq in enumerate(self.faqs):
             for word in faq.words:
@@ -94,9 +124,12 @@ class Base:
         """How telling a word is: the fewer FAQs hold it, the more."""
         return math.log(1 + (len(self.faqs) + 1) / (max(1, len(self._holding.get(word, ()))) + 0.5))
 
-    def near(self, question: str, answer: str = "") -> list[tuple[float, _Faq]]:
+    def near(self, question: str) -> list[_Faq]:
+        """The FAQs that a question is surely about, the nearest first."""
+        return [faq for share, faq in self.candidates(_Faq(question, "")) if share >= SURELY_NEAR]
+
+    def candidates(self, mine: _Faq) -> list[tuple[float, _Faq]]:
         """(share of the question's words, FAQ) of those that the question and its answer may be about, the nearest first."""
-        mine = _taken_apart(question, answer)
         total = sum(map(self.weight, mine.asked))
         held: dict[int, float] = defaultdict(float)
         for word in mine.words:
@@ -104,12 +137,11 @@ class Base:
                 held[number] += self.weight(word) / total if word in mine.asked else 0.0
         about = {number: share for number, share in held.items() if self._is_about(number, mine.asked)}
         least = max(NEAR, max(about.values(), default=0.0) - CLOSE_BEHIND)
-        said = {word for word in mine.said if not word.isdigit()}
         near = [
             (share, self.faqs[number])
             for number, share in held.items()
             if (about.get(number, 0.0) >= least)
-            or (share >= _FAINT and overlap(said, self.faqs[number].words) >= _ALIKE)
+            or (share >= _FAINT and overlap(mine.plain, self.faqs[number].words) >= _ALIKE)
             or _gives_the_answer(mine, self.faqs[number])
         ]
         return sorted(near, key=lambda pair: -pair[0])[:_MOST_CANDIDATES]
@@ -147,8 +179,7 @@ def turns(messages: Sequence[Message]) -> Iterator[tuple[int, str, str]]:
 
 def _findings(messages: Sequence[Message], base: Base) -> Iterator[Finding]:
     for place, question, answer in turns(messages):
-        near = base.near(question, answer)
-        found = unsupported(question, answer, near, base) if near else None
+        found = unsupported(_Faq(question, answer), base)
         if found:
             difference, faq = found
             yield Finding(
@@ -157,9 +188,11 @@ def _findings(messages: Sequence[Message], base: Base) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def unsupported(question: str, answer: str, near: Sequence[tuple[float, _Faq]], base: Base) -> tuple[Difference, _Faq] | None:
+def unsupported(mine: _Faq, base: Base) -> tuple[Difference, _Faq] | None:
     """What differs from the FAQ that is meant; None where another one that is as close agrees."""
-    mine = _taken_apart(question, answer)
+    near = base.candidates(mine)
+    if not near:
+        return None
     meant = max(near, key=lambda pair: pair[0] + overlap(pair[1].said, mine.said))[1]
     difference = _difference(mine, meant, base)
     if difference is None or any(_says_the_same(mine, faq) for faq in base.faqs):
@@ -172,10 +205,11 @@ def unsupported(question: str, answer: str, near: Sequence[tuple[float, _Faq]], 
 
 def _gives_the_answer(mine: _Faq, faq: _Faq) -> bool:
     """Whether an answer is worded as an FAQ's and speaks of the same things by name; its quantities may differ."""
-    ours, theirs = ({word for word in one.said if not word.isdigit()} for one in (mine, faq))
+    fewest, most = sorted((len(mine.plain), len(faq.plain)))
     return (
-        min(len(ours), len(theirs)) >= _SEVERAL
-        and min(overlap(ours, theirs), overlap(theirs, ours)) >= _ALIKE
+        fewest >= _SEVERAL
+        and fewest >= _ALIKE * most
+        and len(mine.plain & faq.plain) >= _ALIKE * most
         and mine.names == faq.names
         and {one.value for one in mine.counts if not one.unit} == {one.value for one in faq.counts if not one.unit}
     )
@@ -265,20 +299,6 @@ def _other_name(mine: _Faq, faq: _Faq) -> Difference | None:
         named = ", ".join(sorted(ours))
         return Difference(f"The answer names {named}; the FAQ names {', '.join(sorted(theirs))}.", 0.6)
     return None
-
-
-@functools.lru_cache(maxsize=4096)
-def _taken_apart(question: str, answer: str) -> _Faq:
-    return _Faq(
-        question=question,
-        answer=answer,
-        asked=frozenset(content(question)),
-        said=frozenset(content(answer)),
-        counts=tuple(quantities(answer)),
-        negated=frozenset(negated(answer)),
-        names=frozenset(names(answer)),
-        lists=tuple(listed(answer)),
-    )
 
 
 def _short(text: str) -> str:
