@@ -40,6 +40,7 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
     "Data": [
         ("imports", "Import", "upload_file", Action.IMPORT),
         ("records", "Records", "table_rows", Action.VIEW_RECORDS),
+        ("topics", "Topics", "category", Action.VIEW_RECORDS),
         ("privacy", "Privacy", "shield_person", Action.EDIT_SETTINGS),
         ("rules", "Rules", "rule", Action.EDIT_SETTINGS),
         ("growing", "Grow", "auto_awesome", Action.BULK_REVIEW),

@@ -53,6 +53,8 @@ class Audit:
     """Key → how many records each value has."""
     titles: dict[str, str]
     """Measure → what it is called."""
+    overall: dict[str, float]
+    """Measure → its mean over all records."""
     looked_at: int
     records: int
     left_out: tuple[str, ...]
@@ -115,6 +117,7 @@ def audited(observed: Observed, *, records: int, min_n: int) -> Audit:
         table=fairness.audit_table(observed, min_n=min_n),
         counts={key: fairness.counts_table(observed, key) for key in observed.cuts},
         titles={one.key: one.title for one in observed.measures},
+        overall={one.key: float(np.nanmean(one.values)) for one in observed.measures},
         looked_at=len(observed.record_ids),
         records=records,
         left_out=observed.left_out,

@@ -2,7 +2,8 @@
 
 A cut is a key (a metadata column, something detected, or a group of people that the question mentions) with the records of
 each of its values; a record may have several values of "mentions". A measure is a number for each record, NaN where it has
-none. Not promised: keys with more than `MOST_VALUES` values; they name things rather than groups, and are listed apart.
+none. Not promised: keys with more than `MOST_VALUES` values, or hardly two records to a value; they name things rather than
+groups, and are listed apart.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def _measured(batch: Sequence[Row]) -> dict[str, list[float]]:
 
 def _usable(values: Mapping[str, Mapping[str, list[int]]], n: int) -> tuple[dict[str, dict[str, list[int]]], tuple[str, ...]]:
     """The keys that cut the records into parts, the most widely known first; and those with too many values."""
-    many = {key for key, of in values.items() if len(of) > MOST_VALUES}
+    many = {key for key, of in values.items() if len(of) > MOST_VALUES or _names_things(of)}
     cutting = {
         key: dict(sorted(of.items(), key=lambda item: (-len(item[1]), item[0])))
         for key, of in values.items()
@@ -135,6 +136,11 @@ def _usable(values: Mapping[str, Mapping[str, list[int]]], n: int) -> tuple[dict
     known = Counter({key: sum(map(len, of.values())) for key, of in cutting.items()})
     order = [key for key, _ in sorted(known.items(), key=lambda item: (item[0].startswith(MENTIONS), -item[1], item[0]))]
     return {key: cutting[key] for key in order[:MOST_KEYS]}, tuple(sorted(many | set(order[MOST_KEYS:])))
+
+
+def _names_things(of: Mapping[str, list[int]]) -> bool:
+    """Whether most values have but one record, as ids do."""
+    return len(of) > 2 and 2 * len(of) > sum(map(len, of.values()))
 
 
 def _mask(places: Sequence[int], n: int) -> np.ndarray:

@@ -24,6 +24,8 @@ from backend.vocabulary import MitigationKind
 MOST_SLICES = 60
 """Values by which records are told apart; more are names of things, and each cell would hold next to nothing."""
 MOST_VARIANTS = 2000
+SWAPS = KINDS
+"""What counterfactuals can swap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def _reweighed(plan: Plan, records: Sequence[Counted], slices: Sequence[str]) ->
         for (name, outcome), weight in sorted(found.weights.items())
     ]
     after["cut"] = found.cut
+    after["missing"] = len(set(slices)) * len(set(outcomes)) - len(found.weights)
     values = {held.row.record_id: weight for held, weight in zip(records, new, strict=True) if weight != held.weight}
     return Planned(values, report(slices, outcomes, [held.counts for held in records]), after)
 
