@@ -30,7 +30,8 @@ def register(subparsers: Any) -> None:
     importer.add_argument("--project", required=True, help="the project's short name")
     importer.add_argument("--shape", choices=[shape.value for shape in Shape], help="how rows carry conversations")
     importer.add_argument("--map", default="", metavar="FIELD=COLUMN,…", help=f"which column is which, e.g. {_HINT}")
-    importer.add_argument("--mask", action="store_true", help="mask personal data")
+    importer.add_argument("--mask", action="store_true", help="mask personal data, by stand-ins where the project wants those")
+    importer.add_argument("--general", action="store_true", help="general talk, to be mixed in by a share")
     importer.add_argument("--as", dest="kind", choices=("records", "faqs"), default="records", help="what the rows are")
     importer.add_argument("--approved", action="store_true", help="the FAQs are already approved")
     importer.add_argument("--allow-prompts", action="store_true", help="also take rows without an answer")
@@ -44,7 +45,9 @@ def import_files(arguments: argparse.Namespace, runtime: Runtime) -> dict[str, A
     """Import each file in a transaction of its own. Raises InvalidInput, after the others, when one was refused."""
     with runtime.database.reading() as session:
         project_id = project_id_of(session, arguments.project)
-    options = Options(mask=arguments.mask, as_faqs=arguments.kind == "faqs", approved=arguments.approved)
+    options = Options(
+        mask=arguments.mask, as_faqs=arguments.kind == "faqs", approved=arguments.approved, general=arguments.general
+    )
     files: list[dict[str, Any]] = []
     refused: list[str] = []
     for name, content in _contents(arguments.files, runtime, refused):
@@ -128,14 +131,16 @@ def parse_map(text: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, column = (piece.strip() for piece in part.partition("="))
-        name = {"meta": "metadata", "answer": "response", "messages": "conversation"}.get(name, name)
+        name = {"meta": "metadata", "answer": "response", "messages": "conversation", "rating": "verdict"}.get(name, name)
         if (
             name not in Mapping.__dataclass_fields__
             or name in ("shape", "allow_prompts", "join_turns", "escaped")
             or not column
         ):
             raise InvalidInput(f"--map cannot read {part[:60]!r}. Write {_HINT}.")
-        fields[name] = tuple(column.split("+")) if name == "metadata" else column
+        if name == "best" and not column.isdigit():
+            raise InvalidInput("--map best=… is the highest mark of the ratings, such as best=5.")
+        fields[name] = tuple(column.split("+")) if name == "metadata" else int(column) if name == "best" else column
     return fields
 
 

@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from backend.conversations import CSV_COLUMNS, METADATA_PREFIX, Shape
+from backend.conversations import CSV_COLUMNS, METADATA_PREFIX, USER, Shape, metadata_text, parse_turns
+from backend.errors import InvalidInput
+from backend.intake.conversations import thumb_of
 from backend.intake.mapping import Mapping
 from backend.intake.readers.rows import Row
 
@@ -30,6 +32,7 @@ class Kind(StrEnum):
     PROMPTS = "prompts without answers"
     PREFERENCE = "preference pairs (DPO)"
     THUMBS = "answers with a thumb (KTO)"
+    SURVEY = "answers with ratings (survey)"
     UNKNOWN = "unknown"
 
 
@@ -56,7 +59,11 @@ _OWN_IDS = ("id", "external_id", "conversation_id", "dialogue_id", "record_id", 
 _GROUPS = ("group", "group_id", "cluster", "thread", "thread_id", "session", "session_id")
 _SYSTEMS = ("system", "system_prompt")
 _CONTEXTS = ("input", "context")
-_THUMBS = ("label", "thumb", "thumbs", "kto_tag")
+_THUMBS = (
+    "label", "thumb", "thumbs", "kto_tag", "verdict", "rating", "score", "stars", "csat", "satisfaction", "feedback", "helpful",
+)  # fmt: skip
+_MARKS = (5, 7, 10, 100)
+"""The highest marks that ratings usually have."""
 
 
 def recognise(columns: Sequence[str], rows: Sequence[Row]) -> Recognition:
@@ -67,6 +74,21 @@ def recognise(columns: Sequence[str], rows: Sequence[Row]) -> Recognition:
             return recognition
     names = ", ".join(columns[:12])
     return Recognition(Kind.UNKNOWN, 0.0, f"No column name says what it is ({names}). Choose the columns yourself.", None)
+
+
+class Verdict(NamedTuple):
+    """A column that judges answers; `best` as in a mapping."""
+
+    column: str
+    best: int
+    words: str
+
+
+def _mark(value: Any) -> float | None:
+    try:
+        return float(metadata_text(value).strip().replace(",", "."))
+    except ValueError:
+        return None
 
 
 class _Look:
@@ -92,14 +114,26 @@ class _Look:
             return 0.0
         return sum(fits(row.values.get(column)) for row in self.rows) / len(self.rows)
 
+    def verdict(self, *, but: Sequence[str | None]) -> Verdict | None:
+        """The column that judges the answers: yes or no throughout, or marks up to a usual highest one."""
+        for name in _THUMBS:
+            column = self.first(name, but=but)
+            if column is None:
+                continue
+            if self.share(column, _is_thumb) >= 0.9:
+                return Verdict(column, 0, f"a verdict in {column!r}")
+            marks = [mark for row in self.rows if (mark := _mark(row.values.get(column))) is not None]
+            if name != "label" and len(marks) >= 0.5 * len(self.rows) > 0 and min(marks) >= 1 and 1 < max(marks) <= _MARKS[-1]:
+                best = next(most for most in _MARKS if max(marks) <= most)
+                return Verdict(column, best, f"marks from 1 to {best} in {column!r}")
+        return None
+
     def mapping(self, shape: Shape, **chosen: Any) -> Mapping:
         """A mapping with the chosen columns, the usual id and group, and every other column as metadata."""
         used = [column for column in chosen.values() if isinstance(column, str)]
         chosen["id"] = self.first(*_OWN_IDS, but=used)
         chosen["group"] = self.first(*_GROUPS, but=[*used, chosen["id"]])
         used = [column for column in chosen.values() if isinstance(column, str)]
-        if chosen.get("response") is not None and chosen["response"] == self.first("chosen"):
-            used.append(self.first("rejected") or "")
         metadata = tuple(column for column in self.columns if column not in used)
         return Mapping(shape=shape, metadata=metadata, **chosen)
 
@@ -157,19 +191,40 @@ def _with_verdicts(look: _Look, shape: Shape, kind: Kind, column: str, score: fl
     system = look.first(*_SYSTEMS)
     chosen, rejected = look.first("chosen"), look.first("rejected")
     if chosen and rejected:
-        text = f"{what}, beside them a chosen and a rejected answer. The chosen ones are taken, the rejected left out."
-        mapping = look.mapping(shape, conversation=column, response=chosen, system=system)
+        text = f"{what}, beside them a chosen and a rejected answer. {_PREFERRED}"
+        response = chosen if chosen != column else None  # some files write the prompt into both lists
+        mapping = look.mapping(shape, conversation=column, response=response, rejected=rejected, system=system)
         return Recognition(Kind.PREFERENCE, score, text, mapping)
-    thumb = look.first(*_THUMBS)
-    if thumb and look.share(thumb, _is_thumb) >= 0.9:
-        text = f"{what}, with a thumb in {thumb!r}. Answers with a thumb up are taken, those with a thumb down rejected."
-        mapping = look.mapping(shape, conversation=column, verdict=thumb, system=system)
+    response = look.first(*RESPONSES, but=[column]) if look.share(column, _asks) >= 0.5 else None
+    if thumb := look.verdict(but=[column, response]):
+        text = f"{what}, with {thumb.words}. {_JUDGED}"
+        mapping = look.mapping(
+            shape, conversation=column, response=response, verdict=thumb.column, best=thumb.best, system=system
+        )
         return Recognition(Kind.THUMBS, score, text, mapping)
-    return Recognition(kind, score, f"{what}.", look.mapping(shape, conversation=column, system=system))
+    mapping = look.mapping(shape, conversation=column, response=response, system=system)
+    return Recognition(kind, score, f"{what}{f', and {response!r} the answer' if response else ''}.", mapping)
+
+
+_PREFERRED = "The chosen ones become the records' answers; which one was preferred is kept, to learn from."
+_JUDGED = "The verdicts are kept, to learn from; an answer that is called bad waits for a better one."
+
+
+def _asks(value: Any) -> bool:
+    """Whether a list of turns ends with the user, so that its answer must stand elsewhere."""
+    try:
+        turns = parse_turns(value)
+    except InvalidInput:
+        return False
+    return bool(turns) and turns[-1].role == USER
 
 
 def _is_thumb(value: Any) -> bool:
-    return isinstance(value, bool) or str(value).strip().lower() in ("true", "false")
+    return thumb_of(value, 0) is not None
+
+
+def _is_answer(value: Any) -> bool:
+    return _is_text(value) or isinstance(value, dict | list)
 
 
 def _is_text(value: Any) -> bool:
@@ -197,17 +252,15 @@ def _pairs(look: _Look) -> Recognition | None:
     response = look.first(*RESPONSES, but=[prompt])
     if prompt is None or response is None:
         return None
-    kind, rejected = Kind.PAIRS, look.first("rejected")
     text = f"{prompt!r} is taken as the prompt and {response!r} as the answer."
-    if look.first("question") == prompt and look.first("answer") == response:
-        kind = Kind.FAQ
-    elif look.first("chosen") == response and rejected:
-        kind, text = Kind.PREFERENCE, f"{text} The rejected answers are left out."
-    thumb = look.first(*_THUMBS)
-    if thumb and look.share(thumb, _is_thumb) >= 0.9:
-        kind, text = Kind.THUMBS, f"{text} Rows with a thumb down in {thumb!r} are rejected."
+    rejected = look.first("rejected") if look.first("chosen") == response else None
+    thumb = look.verdict(but=[prompt, response])
+    if rejected:
+        kind, text, thumb = Kind.PREFERENCE, f"{text} {_PREFERRED}", None
+    elif thumb:
+        kind, text = Kind.THUMBS if thumb.best == 0 else Kind.SURVEY, f"{text} There is {thumb.words}. {_JUDGED}"
     else:
-        thumb = None
+        kind = Kind.FAQ if look.first("question") == prompt and look.first("answer") == response else Kind.PAIRS
     mapping = look.mapping(
         Shape.PAIRS,
         prompt=prompt,
@@ -215,9 +268,11 @@ def _pairs(look: _Look) -> Recognition | None:
         response=response,
         system=look.first(*_SYSTEMS),
         history=look.first("history"),
-        verdict=thumb,
+        rejected=rejected,
+        verdict=thumb.column if thumb else None,
+        best=thumb.best if thumb else 0,
     )
-    return Recognition(kind, look.share(prompt, _is_text) * look.share(response, _is_text), text, mapping)
+    return Recognition(kind, look.share(prompt, _is_text) * look.share(response, _is_answer), text, mapping)
 
 
 def _prompts(look: _Look) -> Recognition | None:

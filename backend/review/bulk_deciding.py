@@ -24,6 +24,7 @@ from backend.review.revisions import checked_reason
 from backend.review.rulings import SUPERSEDED
 from backend.store.base import now
 from backend.store.findings import with_open_personal_data
+from backend.store.poor_answers import with_poor_answers
 from backend.store.records import Approval, Record, RecordComment, RecordRevision
 from backend.store.work import Task
 from backend.vocabulary import Action, Decision, RecordStatus
@@ -48,6 +49,8 @@ class BulkResult:
     """Stood there already."""
     personal: int
     """Not approved because of open personal data."""
+    poor: int = 0
+    """Not approved because the file that they came from calls the answer bad."""
 
 
 def preview(*, session: Session, actor: Actor, project_id: int, record_filter: RecordFilter, decision: str) -> BulkResult:
@@ -119,8 +122,9 @@ def _sort(
         if status is not goal or (goal is RecordStatus.APPROVED and approved != revision_id)
     }
     personal = with_open_personal_data(session, moving.values()) if decision == "approve" else set()
-    chosen = {record_id: revision_id for record_id, revision_id in moving.items() if revision_id not in personal}
-    return BulkResult(len(rows), len(chosen), len(rows) - len(moving), len(moving) - len(chosen)), chosen
+    poor = with_poor_answers(session, moving.values()) - personal if decision == "approve" else set()
+    chosen = {record: revision for record, revision in moving.items() if revision not in personal and revision not in poor}
+    return BulkResult(len(rows), len(chosen), len(rows) - len(moving), len(personal), len(poor)), chosen
 
 
 def batched(things: Iterable[T], size: int) -> Iterator[list[T]]:

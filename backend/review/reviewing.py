@@ -94,7 +94,7 @@ class _Hold:
 
 
 def approve(*, session: Session, actor: Actor, project_id: int, lease: Lease, number: int) -> Done:
-    """Let the revision into snapshots. Refused with Conflict while it holds personal data."""
+    """Let the revision into snapshots. Refused with Conflict while it holds personal data, or an answer that its file calls bad."""
     hold = _hold(session, actor, project_id, lease, number)
     done = _rule(session, actor, hold, lease, Decision.APPROVED, "")
     session.commit()
@@ -213,6 +213,7 @@ def _rule(session: Session, actor: Actor, hold: _Hold, lease: Lease, decision: D
     before = hold.standing(act, lease)
     if decision is Decision.APPROVED:
         rulings.refuse_personal_data(session, hold.revision)
+        rulings.refuse_poor_answer(session, hold.revision)
     ruling = rulings.rule(session, actor, hold.record, hold.revision, decision, reason)
     leases.finish(session, slot=hold.slot)
     _note(session, actor, f"record_{act.value}", hold.record, revision=hold.revision.number, reason=reason)

@@ -16,6 +16,7 @@ from backend.errors import Conflict, Forbidden, NotFound, StaleRevision
 from backend.review.revisions import as_text
 from backend.store.base import now
 from backend.store.findings import with_open_personal_data
+from backend.store.poor_answers import settle_poor_answer, with_poor_answers
 from backend.store.records import Approval, Record, RecordComment, RecordRevision
 from backend.store.revisions import add_revision
 from backend.vocabulary import Decision, RecordStatus
@@ -70,6 +71,12 @@ def refuse_personal_data(session: Session, revision: RecordRevision) -> None:
         raise Conflict("This record still holds personal data. Mask it, or edit it out, then approve.")
 
 
+def refuse_poor_answer(session: Session, revision: RecordRevision) -> None:
+    """Raise Conflict while the answer is one that the imported file calls bad."""
+    if with_poor_answers(session, [revision.id or 0]):
+        raise Conflict("The file that this came from says that the answer is bad. Write a better one, then approve.")
+
+
 def rule(
     session: Session, actor: Actor, record: Record, revision: RecordRevision, decision: Decision, reason: str = ""
 ) -> Approval:
@@ -108,7 +115,9 @@ def withdraw_living(session: Session, actor: Actor, record: Record, reason: str)
 def follow(session: Session, actor: Actor, record: Record, messages: Sequence[Message], reason: str) -> RecordRevision:
     """Put `messages` after the newest revision; the record waits for a ruling again."""
     record.status = RecordStatus.PENDING
-    return add_revision(session, record, messages, reason=reason, author_id=actor.account_id)
+    revision = add_revision(session, record, messages, reason=reason, author_id=actor.account_id)
+    settle_poor_answer(session, record, revision)
+    return revision
 
 
 def flag(session: Session, actor: Actor, record: Record, comment: str) -> None:

@@ -107,6 +107,10 @@ def carry_findings(session: Session, record: Record, before: RecordRevision, aft
     )  # fmt: skip
     taken: set[tuple[FindingKind, int, int]] = set()
     for row in session.exec(query.order_by(col(Finding.message), col(Finding.start), col(Finding.id))).all():
+        if row.kind is FindingKind.POOR_ANSWER:  # cleaning makes no answer better; `store.poor_answers` knows what does
+            row.message, row.start, row.end = len(after.messages) - 1, 0, len(after.messages[-1]["content"])
+            row.revision_id = after.id or 0
+            continue
         old = before.messages[row.message]["content"] if row.message < len(before.messages) else ""
         new = after.messages[row.message]["content"] if row.message < len(after.messages) else ""
         words = old[row.start : row.end]

@@ -15,6 +15,7 @@ from backend.vocabulary import FindingKind, RecordStatus
 from pages.components.conversation import FINDING_WORDS
 from pages.components.notices import attempt, tell
 from pages.components.record_card import STATUS
+from pages.components.slice_titles import slice_title
 from pages.components.visit import Visit
 
 DECISIONS = {"approve": "Approve", "reject": "Reject", "flag": "Flag"}
@@ -49,7 +50,7 @@ def choose_filter(visit: Visit, *, prefix: str = "records-") -> RecordFilter:
     slice_key = key.selectbox(
         "Metadata",
         ["", *slices],
-        format_func=lambda found: found or "Any",
+        format_func=lambda found: slice_title(found) or "Any",
         key=f"{prefix}slice",
         on_change=_forget_address,
     )
@@ -150,6 +151,8 @@ def foretell(found: BulkResult, decision: str) -> str:
         parts.append(f"{found.unchanged:,} already are.")
     if found.personal:
         parts.append(f"{found.personal:,} hold personal data and stay as they are: mask them first.")
+    if found.poor:
+        parts.append(f"{found.poor:,} have an answer that their file calls bad and stay as they are: write better ones.")
     return " ".join(parts)
 
 
@@ -165,5 +168,6 @@ def _decide(visit: Visit, record_filter: RecordFilter, decision: str, expected: 
             expected=expected,
         )
     left = f" {done.personal:,} hold personal data and were left as they are." if done.personal else ""
+    left += f" {done.poor:,} have an answer that their file calls bad and were left as they are." if done.poor else ""
     tell("success", f"{done.decided:,} records are {DONE[decision]}.{left}")
     st.session_state["bulk-reason"] = ""

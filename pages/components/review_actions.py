@@ -35,6 +35,8 @@ def show_actions(visit: Visit, hand: desk.Hand, lease: Lease, detail: RecordDeta
         )  # fmt: skip
         if hand.mode == "dismiss":
             show_dismiss_form(visit, lease, detail)
+    elif desk.poor(detail):
+        st.warning("Its file says that this answer is bad. Edit it: write a better one.", icon=":material/thumb_down:")
     else:
         st.button(
             "Approve", type="primary", icon=":material/check:", shortcut="A", width="stretch", disabled=editing,

@@ -27,7 +27,7 @@ from backend.review.leases import Lease
 from backend.review.queries import FindingCard, RecordDetail
 from backend.review.reviewing import Act, Done
 from backend.review.task_queries import QueueChoice
-from backend.vocabulary import PERSONAL_FINDINGS
+from backend.vocabulary import PERSONAL_FINDINGS, FindingKind
 from pages.components.notices import tell, unknown
 from pages.components.visit import Visit
 
@@ -240,6 +240,11 @@ def press_dismiss(visit: Visit, lease: Lease, detail: RecordDetail) -> None:
 def personal(detail: RecordDetail) -> list[FindingCard]:
     """What keeps the record from approval."""
     return [finding for finding in detail.findings if finding.kind in PERSONAL_FINDINGS]
+
+
+def poor(detail: RecordDetail) -> bool:
+    """Whether the file that it came from calls the answer bad."""
+    return any(finding.kind is FindingKind.POOR_ANSWER for finding in detail.findings)
 
 
 def press_with_words(visit: Visit, lease: Lease, number: int, what: str) -> None:

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from backend.conversations import Conversation, Message, Shape, to_csv, to_jsonl
 from backend.errors import InvalidInput
-from backend.intake.conversations import Imported, convert_all
+from backend.intake.conversations import Imported, Label, convert_all, thumb_of
 from backend.intake.mapping import Mapping
 from backend.intake.readers.registry import read
 from backend.intake.readers.rows import Rejected
 from backend.intake.shapes import Kind, recognise
+from backend.vocabulary import Thumb
 from tests.backend.test_conversations import conversations
 
 
@@ -111,10 +112,75 @@ def test_chats_sent_in_pieces_are_joined_when_the_mapping_says_so():
     assert said(joined) == [("user", "user\nuser"), ("assistant", "assistant")]
 
 
-def test_thumbs_down_are_rejected_as_bad_answers():
-    pair = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    kind, taken, (rejected,) = load_rows({"messages": pair, "label": True}, {"messages": pair, "label": False})
-    assert (kind, len(taken), rejected.reason) == (Kind.THUMBS, 1, "the answer is marked as a bad one (thumb down)")
+def turn(role, content):
+    return {"role": role, "content": content}
+
+
+ASKED = [turn("system", "s"), turn("user", "a")]
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "label"),
+    [
+        ({"prompt": "a", "chosen": "b", "rejected": "c"}, Kind.PREFERENCE, Label("b", "c")),
+        ({"prompt": "a", "chosen": "b", "rejected": "b"}, Kind.PREFERENCE, None),
+        ({"prompt": "a", "chosen": "b", "rejected": None}, Kind.PREFERENCE, None),
+        (
+            {"prompt": ASKED, "chosen": [turn("assistant", "b")], "rejected": [turn("assistant", "c")]},
+            Kind.PREFERENCE, Label("b", "c"),
+        ),
+        (
+            {"chosen": [*ASKED, turn("assistant", "b")], "rejected": [*ASKED, turn("assistant", "c")]},
+            Kind.PREFERENCE, Label("b", "c"),
+        ),
+        (
+            {"conversations": [{"from": "human", "value": "a"}], "chosen": {"from": "gpt", "value": "b"},
+             "rejected": {"from": "gpt", "value": "c"}},
+            Kind.PREFERENCE, Label("b", "c"),
+        ),
+        ({"prompt": "a", "completion": "b", "label": True}, Kind.THUMBS, Label("b", thumb=Thumb.UP)),
+        ({"prompt": "a", "completion": "b", "label": False}, Kind.THUMBS, Label("b", thumb=Thumb.DOWN)),
+        ({"prompt": ASKED, "completion": [turn("assistant", "b")], "label": 0}, Kind.THUMBS, Label("b", thumb=Thumb.DOWN)),
+        ({"messages": [*ASKED, turn("assistant", "b")], "label": "no"}, Kind.THUMBS, Label("b", thumb=Thumb.DOWN)),
+        ({"Question": "a", "Answer": "b", "Rating": "5"}, Kind.SURVEY, Label("b", thumb=Thumb.UP)),
+        ({"Question": "a", "Answer": "b", "Rating": "3"}, Kind.SURVEY, None),
+        ({"Question": "a", "Answer": "b", "CSAT": "2"}, Kind.SURVEY, Label("b", thumb=Thumb.DOWN)),
+    ],
+)  # fmt: skip
+def test_judgements_in_a_file_come_along(row, kind, label):
+    reading = read(json.dumps([row]).encode(), "rows.json")
+    recognition = recognise(reading.columns, reading.head())
+    (imported,) = convert_all(reading, recognition.mapping)
+    assert (recognition.kind, imported.label) == (kind, label)
+    assert (imported.conversation.prompt, imported.conversation.answer) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("rejected", "reason"),
+    [
+        ([turn("user", "x"), turn("assistant", "c")], "does not answer the same prompt"),
+        (7, "not an object"),
+        ("\ud800", "valid text"),
+    ],
+)
+def test_a_preference_between_answers_to_different_prompts_is_none(rejected, reason):
+    row = {"prompt": [turn("user", "a")], "chosen": [turn("assistant", "b")], "rejected": rejected}
+    (found,) = convert_all(read(json.dumps([row]).encode(), "a.json"), Mapping(
+        shape=Shape.OPENAI, conversation="prompt", response="chosen", rejected="rejected"))  # fmt: skip
+    assert reason in found.reason
+
+
+@given(st.floats(1, 10), st.sampled_from([5, 7, 10]))
+def test_only_the_ends_of_a_scale_are_verdicts(mark, best):
+    share = (mark - 1) / (best - 1)
+    expected = Thumb.UP if share >= 0.75 else Thumb.DOWN if share <= 0.25 else None
+    assert thumb_of(mark, best) == thumb_of(f"{mark}/{best}", best) == expected
+
+
+def test_slices_that_checks_gave_are_not_taken_from_files():
+    row = {"prompt": "a", "response": "b", "metadata": {"detected · topic": "x", "channel": "mail"}, "detected · mood": "y"}
+    _, (conversation,), _ = load_rows(row)
+    assert conversation.metadata == {"channel": "mail"}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +213,7 @@ def test_a_mapping_to_a_column_that_is_not_there_is_refused_by_name():
     [
         ("alpaca/alpaca_en_demo.json", Kind.ALPACA, 999, 0),
         ("alpaca/dpo_en_demo.json", Kind.PREFERENCE, 300, 0),
-        ("alpaca/kto_en_demo.json", Kind.THUMBS, 150, 150),
+        ("alpaca/kto_en_demo.json", Kind.THUMBS, 300, 0),
         ("sgd/dialogues.jsonl", Kind.OPENAI, 680, 0),
         ("bitext/customer_service_train.csv", Kind.PROMPTS, 0, 6480),
         ("banking77/train.csv", Kind.PROMPTS, 0, 10003),
