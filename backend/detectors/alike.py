@@ -11,6 +11,7 @@ Promised: the same texts give the same answer, in bounded memory: arrays, and ne
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -36,11 +37,27 @@ Ints = NDArray[np.int64]
 
 @dataclass(slots=True)
 class Alike:
-    """What was found. `root` is the place of the first text of one's cluster; `nearest` -1 where nothing is alike."""
+    """What is known of each text. `root` is the place of the first text of its cluster, `nearest` that of the most similar
+    earlier one (-1 where nothing is alike): the first equal conversation where there is one, which `exact` then says.
+    `looked` are those that were compared; the others are as they were before.
+    """
 
     root: Ints
     nearest: Ints
     similarity: NDArray[np.float64]
+    exact: NDArray[np.bool_]
+    looked: NDArray[np.bool_]
+
+    @property
+    def is_near(self) -> NDArray[np.bool_]:
+        """Which have a near duplicate, or an equal, before them."""
+        return self.similarity >= THRESHOLD
+
+    @classmethod
+    def nothing(cls, count: int) -> Alike:
+        """Before the first comparison."""
+        none = np.zeros(count, dtype=bool)
+        return cls(np.arange(count), np.full(count, -1), np.zeros(count), none, none.copy())
 
 
 def compare(
@@ -69,15 +86,13 @@ class _Search:
 
     def __init__(self, sketches: NDArray[Any], texts: Texts, fresh: NDArray[np.bool_], before: Alike | None) -> None:
         count = len(sketches)
-        self.words, self.digests = sketches["words"], np.ascontiguousarray(sketches["digest"])
+        self.words, self.keys = sketches["words"], sketches["key"]
+        self.digests = np.ascontiguousarray(sketches["digest"])
         self.texts = texts
-        self.found = Alike(np.arange(count), np.full(count, -1), np.zeros(count))
-        if before is not None:
-            self.found = Alike(before.root.copy(), before.nearest.copy(), before.similarity.copy())
-            again = (before.nearest >= 0) & fresh[before.nearest]  # what it was near to has another text now
-            fresh = fresh | again
-            self.found.nearest[fresh], self.found.similarity[fresh] = -1, 0.0
-        self.fresh = fresh
+        self.found = Alike.nothing(count) if before is None else copy.deepcopy(before)
+        again = (self.found.nearest >= 0) & fresh[self.found.nearest]  # what it was near to has another text now
+        self.fresh = self.found.looked = fresh | again
+        self.found.nearest[self.fresh], self.found.similarity[self.fresh] = -1, 0.0
         self.distinct: Ints = np.arange(count)
         self.best: Ints = np.zeros(count, dtype=np.int64)
         self.refused: Ints = np.zeros(0, dtype=np.int64)
@@ -85,12 +100,15 @@ class _Search:
 
     def join_equal(self) -> None:
         """Texts with equal words go to the first of them; only that one is compared with others."""
-        _, firsts, inverse = np.unique(self.words, return_index=True, return_inverse=True)
-        first = firsts[inverse]
-        later = np.flatnonzero(first != np.arange(len(first)))
-        self.found.nearest[later], self.found.similarity[later] = first[later], 1.0
-        self._join(first[later], later)
-        self.distinct = np.flatnonzero(first == np.arange(len(first)))
+        for hashes in (self.words, self.keys):
+            _, firsts, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+            first = firsts[inverse]
+            later = np.flatnonzero(first != np.arange(len(first)))
+            self.found.nearest[later], self.found.similarity[later] = first[later], 1.0
+            self._join(first[later], later)
+            if hashes is self.words:
+                self.distinct = np.flatnonzero(first == np.arange(len(first)))
+        self.found.exact = first != np.arange(len(first))
 
     def ask_exactly(self) -> None:
         """Every pair at the threshold, by prefix filtering."""
@@ -125,13 +143,13 @@ class _Search:
 
     def _candidates(self, band: int) -> Iterator[tuple[Ints, Ints]]:
         """Pairs (earlier, later) that share this band's bucket, one of them fresh."""
-        keys = self._keys(band)
+        keys = self._buckets(band)
         places = self.distinct
         is_fresh = self.fresh[places]
         if is_fresh.sum() * 4 < len(places):
             met = np.isin(keys, np.unique(keys[is_fresh]))
             keys, places = keys[met], places[met]
-        order = np.lexsort((self._keys((band + 1) % BANDS, places), keys))
+        order = np.lexsort((self._buckets((band + 1) % BANDS, places), keys))
         keys, places = keys[order], places[order]
         for distance in range(1, WINDOW + 1):
             same = np.flatnonzero(keys[distance:] == keys[:-distance])
@@ -148,7 +166,7 @@ class _Search:
         if wanted.any():
             yield np.minimum(one[wanted], other[wanted]), np.maximum(one[wanted], other[wanted])
 
-    def _keys(self, band: int, places: Ints | None = None) -> NDArray[np.uint64]:
+    def _buckets(self, band: int, places: Ints | None = None) -> NDArray[np.uint64]:
         rows = self.digests[self.distinct if places is None else places, band * ROWS : (band + 1) * ROWS]
         wide = np.zeros((len(rows), 8), dtype=np.uint8)
         wide[:, :ROWS] = rows

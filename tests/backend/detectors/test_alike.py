@@ -25,7 +25,7 @@ def looked(
     texts: Sequence[str], *, exact_up_to: int = 0, fresh: Sequence[bool] | None = None, before: Alike | None = None
 ) -> Alike:
     held = np.array(texts, dtype=object)
-    keys = [duplicate_key([Message("user", text)]) for text in texts]
+    keys = [duplicate_key([Message("user", text), Message("assistant", "Yes.")]) for text in texts]
     return compare(
         sketches(keys, texts),
         lambda places: list(held[places]),
@@ -101,12 +101,8 @@ def test_the_similarity_that_is_told_is_exact_and_names_an_earlier_text(shared_d
 def test_later_texts_are_compared_with_those_before_and_give_the_same_clusters(shared_data: Path) -> None:
     texts = column(shared_data, "bitext/customer_service_train.csv", "utterance", 1200)
     whole = looked(texts)
-    first = looked(texts[:1000])
-    before = Alike(
-        np.concatenate([first.root, np.arange(1000, 1200)]),
-        np.concatenate([first.nearest, np.full(200, -1)]),
-        np.concatenate([first.similarity, np.zeros(200)]),
-    )
+    first, before = looked(texts[:1000]), Alike.nothing(1200)
+    before.root[:1000], before.nearest[:1000], before.similarity[:1000] = first.root, first.nearest, first.similarity
     later = looked(texts, fresh=[False] * 1000 + [True] * 200, before=before)
     assert later.root.tolist() == whole.root.tolist()
     assert (later.similarity >= THRESHOLD).tolist() == (whole.similarity >= THRESHOLD).tolist()
@@ -125,6 +121,15 @@ def test_boilerplate_costs_no_more_than_its_number_and_stays_together() -> None:
     ]
     found = looked(texts)
     assert len(set(found.root.tolist())) == 1
+
+
+def test_the_first_equal_conversation_is_told_before_the_first_with_equal_words() -> None:
+    texts = ["do you ship?"] * 3
+    keys = [duplicate_key([Message("user", "do you ship?"), Message("assistant", answer)]) for answer in ("Yes.", "No.", "no.")]
+    found = compare(sketches(keys, texts), lambda places: ["do you ship?"] * len(places), fresh=np.array([True] * 3))
+    assert found.nearest.tolist() == [-1, 0, 1]
+    assert found.exact.tolist() == [False, False, True]
+    assert found.root.tolist() == [0, 0, 0]
 
 
 def test_a_sketch_says_what_is_equal() -> None:

@@ -1,0 +1,156 @@
+"""Keeps a sketch of every record's newest text, and reads them all as arrays.
+
+Promised: a sketch is made again when the text has changed, or when this code makes others; batches are committed, so that a
+killed run goes on from there; nothing is held locked while a batch is worked out. Memory: the sketches, and one batch of texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import delete, or_, select
+from sqlmodel import Session, col, func
+
+from backend.conversations import messages_from_json
+from backend.detectors.alike import Alike
+from backend.detectors.duplicates import customer_words, duplicate_key
+from backend.detectors.sketches import SKETCH, VERSION, sketches
+from backend.store.bulk import add_rows
+from backend.store.curation import Likeness
+from backend.store.records import Record, RecordRevision
+
+BATCH = 2000
+_READ = 20_000
+_NAMED = 1000
+"""Ids that one query names."""
+
+
+@dataclass(slots=True)
+class Held:
+    """The project's sketches, by record id. `clusters` are the names as they are stored, `known` what is known already."""
+
+    ids: NDArray[np.int64]
+    revisions: NDArray[np.int64]
+    sketches: NDArray[Any]
+    settled: NDArray[np.bool_]
+    clusters: list[str]
+    known: Alike
+
+
+def refresh(session: Session, project_id: int, tell: Callable[[int, int], None]) -> None:
+    """Make the sketches that are missing or out of date; `tell` hears how many were made, of how many at most."""
+    made = last = 0
+    total = session.execute(select(func.count()).select_from(Record).where(col(Record.project_id) == project_id)).scalar_one()
+    while due := _due(session, project_id, last):
+        session.rollback()  # nobody waits while the texts are worked out
+        texts = [messages_from_json(messages) for _, _, messages in due]
+        drawn = sketches([duplicate_key(text) for text in texts], [customer_words(text) for text in texts])
+        rows = [
+            {
+                "record_id": record_id,
+                "project_id": project_id,
+                "revision_id": revision_id,
+                "version": VERSION,
+                "sketch": sketch.tobytes(),
+                "settled": False,
+                "nearest_id": None,
+                "similarity": 0.0,
+            }
+            for (record_id, revision_id, _), sketch in zip(due, drawn, strict=True)
+        ]
+        session.execute(delete(Likeness).where(col(Likeness.record_id).in_([row["record_id"] for row in rows])))
+        add_rows(session, Likeness, rows)
+        session.commit()
+        made, last = made + len(due), due[-1][0]
+        tell(made, max(made, total))
+    session.rollback()
+
+
+def _due(session: Session, project_id: int, after: int) -> Sequence[Any]:
+    """Records from `after` on whose newest revision has no sketch: id, revision id, messages."""
+    head = (col(RecordRevision.record_id) == col(Record.id)) & (col(RecordRevision.number) == col(Record.head))
+    stale = or_(
+        col(Likeness.record_id).is_(None),
+        col(Likeness.revision_id) != col(RecordRevision.id),
+        col(Likeness.version) != VERSION,
+    )
+    query = (
+        select(col(Record.id), col(RecordRevision.id), col(RecordRevision.messages))
+        .join(RecordRevision, head)
+        .outerjoin(Likeness, col(Likeness.record_id) == col(Record.id))
+        .where(col(Record.project_id) == project_id, col(Record.id) > after, stale)
+        .order_by(col(Record.id))
+        .limit(BATCH)
+    )
+    return session.execute(query).all()
+
+
+def is_settled(session: Session, project_id: int) -> bool:
+    """Whether every sketch was compared."""
+    query = select(func.count()).where(col(Likeness.project_id) == project_id, col(Likeness.settled).is_(False))
+    return session.execute(query).scalar_one() == 0
+
+
+def read(session: Session, project_id: int) -> Held:
+    """All sketches of the project."""
+    columns: list[list[Any]] = [[] for _ in range(6)]
+    blobs: list[NDArray[Any]] = []
+    names: dict[str, str] = {}
+    last = 0
+    while rows := session.execute(_page(project_id, last)).all():
+        for column, values in zip(columns, zip(*rows, strict=True), strict=False):
+            column.append(np.array([0 if value is None else value for value in values]) if column is not columns[5] else values)
+        blobs.append(np.frombuffer(b"".join(row[6] for row in rows), dtype=SKETCH))
+        last = rows[-1][0]
+    session.rollback()
+    clusters = [names.setdefault(name, name) for page in columns[5] for name in page]
+    ids, revisions, settled, nearest, similarity = (_whole(column) for column in columns[:5])
+    known = Alike.nothing(len(ids))
+    first_of: dict[str, int] = {}
+    for place, name in enumerate(clusters):
+        if name:
+            known.root[place] = first_of.setdefault(name, place)
+    places = np.minimum(np.searchsorted(ids, nearest), max(0, len(ids) - 1))
+    known.nearest = np.where(nearest > 0, places, -1) if len(ids) else known.nearest
+    known.similarity = similarity.astype(np.float64)
+    made = np.concatenate(blobs) if blobs else np.zeros(0, dtype=SKETCH)
+    return Held(ids.astype(np.int64), revisions.astype(np.int64), made, settled.astype(bool), clusters, known)
+
+
+def _page(project_id: int, after: int) -> Any:
+    return (
+        select(
+            col(Likeness.record_id),
+            col(Likeness.revision_id),
+            col(Likeness.settled),
+            col(Likeness.nearest_id),
+            col(Likeness.similarity),
+            col(Record.cluster),
+            col(Likeness.sketch),
+        )
+        .join(Record, col(Record.id) == col(Likeness.record_id))
+        .where(col(Likeness.project_id) == project_id, col(Likeness.record_id) > after)
+        .order_by(col(Likeness.record_id))
+        .limit(_READ)
+    )
+
+
+def _whole(parts: list[Any]) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+def words_of(session: Session, held: Held, places: NDArray[np.int64]) -> list[str]:
+    """What the customer says in the revisions that were sketched, in the order of `places`."""
+    wanted = held.revisions[places]
+    found: dict[int, str] = {}
+    for begin in range(0, len(wanted), _NAMED):
+        named = wanted[begin : begin + _NAMED].tolist()
+        query = select(col(RecordRevision.id), col(RecordRevision.messages)).where(col(RecordRevision.id).in_(named))
+        for revision_id, messages in session.execute(query):
+            found[revision_id] = customer_words(messages_from_json(messages))
+    session.rollback()  # nobody waits while they are compared
+    return [found[revision_id] for revision_id in wanted.tolist()]
