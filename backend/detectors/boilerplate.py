@@ -55,30 +55,29 @@ _SIGNED = re.compile(
 )
 _ON_ONE_LINE = re.compile(rf"^[ \t]*(?i:{_CLOSING}),?[ \t]+[A-Z][\w'’-]+(?: [A-Z][\w'’.-]*){{0,3}}[ \t]*\Z", re.MULTILINE)
 _BARE = re.compile(rf"^[ \t]*{_CLOSING}[ \t]*[,.!]?[ \t]*\Z", re.IGNORECASE | re.MULTILINE)
-_ABOUT_LETTERS = re.compile(
-    r"\b(?:letters?|e-?mails?|memo|note|message|invitation|invite|reply|response|template|speech|announcement|proposal|poem|"
-    r"postcard|card|apology|review|complaint|résumé|resume|application|newsletter|report|story|article|essay|document|"
-    r"disclaimer|notice|signature|brief|anschreiben|lettre|carta|lettera)\b",
+_WANTS_A_TEXT = re.compile(
+    r"\b(?:write|compose|draft|create|generate|craft|edit|rewrite|re-?phrase|paraphrase|proof-?read|summari[sz]e|translate|"
+    r"formulate|come up with|suggest|design|construct|develop|schreib\w*|écri\w*|redact\w*|escrib\w*)\b[^.?!\n]{0,80}\b"
+    r"(?:letters?|e-?mails?(?! address)|memo|note|message|invitation|invite|reply|response|template|speech|announcement|"
+    r"proposal|poem|postcard|card|apology|review|complaint|résumé|resume|application|newsletter|report|story|article|essay|document|"
+    r"disclaimer|notice|brief|text|paragraph|anschreiben|brief|lettre|carta|lettera)\b",
     re.IGNORECASE,
 )
-_WRITING = re.compile(
-    r"\b(?:write|compose|draft|create|generate|craft|make|edit|rewrite|re-?phrase|paraphrase|proofread|correct|improve|"
-    r"summari[sz]e|translate|formulate|prepare|design|construct|develop|come up with|respond|schreib\w*|écri\w*|escrib\w*)\b",
-    re.IGNORECASE,
-)
-_MOST_LINES, _LONGEST_LINE, _LONGEST_SIGNATURE = 6, 60, 600
+_MOST_LINES, _LONGEST_LINE, _LONGEST_SIGNATURE, _FEW_WORDS = 6, 60, 600, 3
 
 
 def asks_for_writing(text: str) -> bool:
     """Whether somebody asks for a letter or another text, of which closings and notices are a part."""
-    return _ABOUT_LETTERS.search(text) is not None and _WRITING.search(text) is not None
+    return _WANTS_A_TEXT.search(text) is not None
 
 
-def find_boilerplate(text: str) -> list[tuple[int, int, str]]:
-    """(start, end, why) of each block; they do not overlap, and each begins with the white space before it."""
+def find_boilerplate(text: str, *, is_wanted: bool = False) -> list[tuple[int, int, str]]:
+    """(start, end, why) of each block; they do not overlap, and each begins with the white space before it. Where letters
+    are wanted, only what no letter has of its own.
+    """
     found: list[tuple[int, int, str]] = []
     reach = 0
-    for start, end, why in sorted(_blocks(text)):
+    for start, end, why in sorted(_devices(text) if is_wanted else _blocks(text)):
         start = max(reach, len(text[:start].rstrip()))
         if end > start:
             found.append((start, end, why))
@@ -86,8 +85,12 @@ def find_boilerplate(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
+def _devices(text: str) -> Iterator[tuple[int, int, str]]:
+    return ((*match.span(), "A mail program's signature.") for match in _DEVICE.finditer(text))
+
+
 def _blocks(text: str) -> Iterator[tuple[int, int, str]]:
-    yield from ((*match.span(), "A mail program's signature.") for match in _DEVICE.finditer(text))
+    yield from _devices(text)
     yield from _signature(text)
     for pattern, why in ((_NOTICE, "A confidentiality notice."), (_FOOTER, "A newsletter's footer.")):
         for match in pattern.finditer(text):
@@ -125,7 +128,7 @@ def _closing(text: str) -> Iterator[tuple[int, int, str]]:
 def _is_of_a_signature(line: str) -> bool:
     """A name, a post, an address or a number; no sentence."""
     said = line.strip()
-    return not said[:1].islower() and not re.search(r"[.!?]$", said.removesuffix("Inc.").removesuffix("Ltd."))
+    return not said[:1].islower() and (said[-1:] not in ".!?" or len(said.split()) <= _FEW_WORDS)
 
 
 def _paragraph(text: str, place: int) -> tuple[int, int]:

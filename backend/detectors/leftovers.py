@@ -48,8 +48,8 @@ def _in_conversation(messages: Sequence[Message]) -> Iterator[Finding]:
             yield from (
                 _finding(FindingKind.PLACEHOLDER, place, start, end, 0.9, why) for start, end, why in find_placeholders(text)
             )
-        if message.role != SYSTEM and not of_letters:
-            yield from _boilerplate(text, place)
+        if message.role != SYSTEM:
+            yield from _boilerplate(text, place, of_letters)
         if message.role == ASSISTANT:
             asked = next((earlier.content for earlier in reversed(messages[:place]) if earlier.role == USER), "")
             yield from _missing(text, asked, place)
@@ -62,8 +62,8 @@ def _markup(text: str, place: int) -> Iterator[Finding]:
         yield _finding(FindingKind.MARKUP, place, start, end, 0.95, why, None if empty else cleaned)
 
 
-def _boilerplate(text: str, place: int) -> Iterator[Finding]:
-    found = find_boilerplate(text)
+def _boilerplate(text: str, place: int, is_wanted: bool) -> Iterator[Finding]:
+    found = find_boilerplate(text, is_wanted=is_wanted)
     rest, position = "", 0
     for start, end, _ in found:
         rest, position = rest + text[position:start], end

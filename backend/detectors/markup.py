@@ -36,10 +36,13 @@ _LINE_ENDS = re.compile(
 _ITEM, _CELL = re.compile(r"<li\b", re.IGNORECASE), re.compile(r"</t[dh]\b", re.IGNORECASE)
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
 _TALKS_OF_CODE = re.compile(
-    r"\b(?:html5?|css|xml|xhtml|jsx|php|javascript|react|angular|vue|json|markdown|regex|svg|tags?|snippets?|scripts?|"
-    r"(?:web ?)?(?:page|site)s?|program(?:s|ming)?|functions?|code|coding|elements?|div|formatt?ing|markup)\b",
+    r"\b(?:html5?|css|xml|xhtml|jsx|php|javascript|typescript|jquery|angular(?:js)?|json|yaml|markdown|regex(?:es)?|svg|latex|sql|"
+    r"python|c\+\+|java|source code|code snippets?|snippets?|pseudo-?code|"
+    r"(?:write|create|generate|build|edit|debug|explain|implement|code)\b[^.?!\n]{0,60}\b(?:code|programs?|functions?|scripts?)|"
+    r"(?:write|create|generate|build|design|develop|code|make) (?:me )?(?:a|an|the)(?: [\w-]+){0,3} (?:web ?)?(?:page|site))\b",
     re.IGNORECASE,
 )
+"""Promo codes, pages and websites alone are what customers talk of as well."""
 
 
 def talks_of_code(text: str) -> bool:
