@@ -39,8 +39,10 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
     ],
     "Data": [
         ("imports", "Import", "upload_file", Action.IMPORT),
+        ("cleaning", "Clean", "cleaning_services", Action.REVIEW),
         ("records", "Records", "table_rows", Action.VIEW_RECORDS),
         ("topics", "Topics", "category", Action.VIEW_RECORDS),
+        ("detectors", "Detectors", "radar", Action.VIEW_RECORDS),
         ("privacy", "Privacy", "shield_person", Action.EDIT_SETTINGS),
         ("rules", "Rules", "rule", Action.EDIT_SETTINGS),
         ("growing", "Grow", "auto_awesome", Action.BULK_REVIEW),

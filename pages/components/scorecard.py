@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.components.notices import plain
+
 HEADLINES = 4
 """Measures that are drawn large; all of them are in the table."""
 _SHARE = {"precision", "recall", "f1", "f2", "right", "low", "high"}
@@ -15,16 +17,17 @@ _SHARE = {"precision", "recall", "f1", "f2", "right", "low", "high"}
 
 def show_scorecard(card: dict[str, Any]) -> None:
     """The weakness first, then the figures with their intervals and goals, then when and how they were measured."""
-    st.warning(card["weakness"], icon=":material/warning:")
+    st.warning(plain(card["weakness"]), icon=":material/warning:")
     columns = st.columns(HEADLINES)
     for place, measure in zip(columns, card["measures"], strict=False):
-        place.metric(measure["name"], told(measure), help=_bounds(measure) or None)
+        place.metric(plain(measure["name"]), told(measure), help=plain(_bounds(measure)))
     with st.expander("All figures", icon=":material/table_chart:"):
         st.dataframe(measures_table(card["measures"]), hide_index=True, width="stretch")
         if card.get("details"):
             rows = pd.DataFrame(card["details"])
             st.dataframe(rows, hide_index=True, width="stretch", column_config=_columns(rows))
-    st.caption(f"Measured on {card['date']} by “{card['command']}”, detector version {card['version']}, on {card['data']}.")
+    version = f"detector version {card['version']}"
+    st.caption(plain(f"Measured on {card['date']} by “{card['command']}”, {version}, on {card['data']}."))
 
 
 def measures_table(measures: list[dict[str, Any]]) -> pd.DataFrame:
