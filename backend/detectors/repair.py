@@ -76,7 +76,7 @@ def find_faults(text: str, *, message: int = 0) -> list[Finding]:
             detector=DETECTOR,
             version=VERSION,
             proposal=repaired.text,
-            why=f"{', '.join(repaired.changes).capitalize()}.",
+            why=f"In this text: {', '.join(repaired.changes)}.",
         )
     ]
 
