@@ -14,7 +14,7 @@ from backend.access.policy import check
 from backend.curation.masks import snippet
 from backend.detectors.privacy import PrivacyRules
 from backend.detectors.scorecards import card, cards
-from backend.store.findings import BATCH
+from backend.store.findings import BATCH, WHY
 from backend.store.privacy import rules_for
 from backend.store.records import Finding, Record, RecordRevision, Source
 from backend.vocabulary import PERSONAL_FINDINGS, Action, Check, FindingKind, FindingStatus
@@ -95,9 +95,11 @@ def findings(
     kinds: Iterable[FindingKind] = PERSONAL_FINDINGS,
     status: FindingStatus = FindingStatus.OPEN,
     source_id: int | None = None,
+    min_score: float = 0.0,
+    detector: str = "",
     limit: int = 50,
 ) -> pd.DataFrame:
-    """Findings with what they stand on, the surest last: finding, record, kind, text, becomes, score, import.
+    """Findings with what they stand on, the surest last: finding, record, kind, text, becomes, score, import, why.
 
     Of the fixed ones those that a fix or a mask closed, not those that an edit took away.
     """
@@ -111,6 +113,10 @@ def findings(
     )
     if source_id is not None:
         query = query.where(Record.source_id == source_id)
+    if min_score > 0:
+        query = query.where(col(Finding.score) >= min_score)
+    if detector:
+        query = query.where(Finding.detector == detector)
     if status is FindingStatus.FIXED:
         by_machine = col(Finding.detail)[BATCH].as_string().is_not(None)
         query = query.where(or_(by_machine, col(Finding.detail)["masked"].as_boolean()))
@@ -126,6 +132,7 @@ def findings(
                 "becomes": finding.proposal or "",
                 "score": finding.score,
                 "import": source or "",
+                "why": str(finding.detail.get(WHY) or ""),
             }
         )
-    return pd.DataFrame(rows, columns=["finding", "record", "kind", "text", "becomes", "score", "import"])
+    return pd.DataFrame(rows, columns=["finding", "record", "kind", "text", "becomes", "score", "import", "why"])
