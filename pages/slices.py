@@ -12,6 +12,7 @@ from pages.components import slice_figures
 from pages.components.figure_view import figure, show_age, state_of
 from pages.components.links import link_to
 from pages.components.notices import guarded
+from pages.components.slice_titles import slice_title
 from pages.components.visit import Visit, require
 
 MISSING = (
@@ -56,7 +57,7 @@ def show(visit: Visit) -> None:
         st.info("Nothing is known of these questions by which they could be cut.", icon=":material/label_off:")
         st.write("Import records with columns such as language, channel or customer segment; they become slices.")
         return
-    key = third.selectbox("By", list(keys), key="slice-key", format_func=slice_figures.key_title)
+    key = third.selectbox("By", list(keys), key="slice-key", format_func=slice_title)
     least = fourth.number_input("Small below n", 2, 1000, 20, key="slice-min", help="Smaller slices are greyed and not tested.")
     show_cut(visit, measure, found.value, key, int(least))
 

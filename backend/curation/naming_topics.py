@@ -29,7 +29,7 @@ from backend.vocabulary import FINISHED_JOBS, Action, Check
 
 LONGEST = 100
 MOST_PARTS = 10
-MOST_SPLIT = 20_000
+MOST_SPLIT = 5000
 """Records of a topic that can be split at once; a bigger one takes a new clustering with more topics."""
 
 
@@ -75,13 +75,13 @@ def split(*, session: Session, actor: Actor, project_id: int, topic_id: int, par
     ids, texts = _records_of(session, project_id, topic.name)
     if len(ids) > MOST_SPLIT:
         raise InvalidInput(f"This topic has more than {MOST_SPLIT:,} records. Find topics anew with a greater number instead.")
-    found = cluster(texts, count=parts)
+    found = cluster(texts, count=parts, on_map=False)
     if len(found.topics) < 2:
         raise Conflict("The questions of this topic are too much alike to be split. Nothing was changed.")
     for other in others:
         if other.merged_into == topic.id:
             session.delete(other)
-    rows = [topic, *(Topic(project_id=project_id) for _ in found.topics[1:])]
+    rows = [topic, *(Topic(project_id=project_id, name="") for _ in found.topics[1:])]
     places = {int(point[0]): point for row in (topic, *others) if topic.id in (row.id, row.merged_into) for point in row.points}
     fresh = names_of([part.terms for part in found.topics[1:]], taken=[NO_TOPIC, topic.name, *(other.name for other in others)])
     labels = Assigner([(0.0, *part.centre[1:]) for part in found.topics]).assign(texts)  # none of them leaves the topic

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
@@ -44,8 +44,8 @@ _DIMENSIONS = 50
 _WEIGHTS = 400
 _JUDGED = 2000
 _BATCH = 20_000
-_LEAST_SHARE = 0.5
-"""A text belongs to a topic if it is at least half as near to its centre as all but one in fifty of the sample's."""
+_LEAST_SHARE = 0.8
+"""A text belongs to a topic if it is at least this much as near to the centre as all but one in fifty of the sample's own."""
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 """Texts to vectors, one row each."""
@@ -96,7 +96,9 @@ class Assigner:
         return np.where(near[np.arange(len(texts)), best] >= self._least[best], best, NONE)
 
 
-def cluster(texts: Sequence[str], *, count: int | None = None, seed: int = 0, embed: Embed | None = None) -> Clustering:
+def cluster(
+    texts: Sequence[str], *, count: int | None = None, seed: int = 0, embed: Embed | None = None, on_map: bool = True
+) -> Clustering:
     """Find topics in a sample of at most MOST_FITTED texts.
 
     `count` is how many, or None for the number in SIZES whose silhouette is best. `embed` takes the place of TF-IDF and SVD.
@@ -124,7 +126,7 @@ def cluster(texts: Sequence[str], *, count: int | None = None, seed: int = 0, em
         Found(name=name, terms=tuple(words), centre=centres[topic], size=int((labels == place).sum()))
         for place, (topic, name, words) in enumerate(zip(order, names_of(terms), terms, strict=True))
     )
-    shown, places = _map(space, labels, seed)
+    shown, places = _map(space, labels, seed) if on_map else (np.zeros(0, dtype=int), np.zeros((0, 2)))
     return Clustering(topics=topics, labels=labels, shown=shown, places=places, silhouettes=silhouettes)
 
 

@@ -12,14 +12,12 @@ from backend.vocabulary import FindingKind
 from pages.components import charts
 from pages.components.links import link_to
 from pages.components.notices import plain
+from pages.components.slice_titles import slice_title
 from pages.components.visit import Visit
 
+_OF_RECORDS = {"topic", "sentiment", "language", "abuse"}
+"""What checks detect in records; everything else that is detected was found in the answers, or is no slice of records."""
 NUMBER, ODDS = (st.column_config.NumberColumn(format=written) for written in ("%.3f", "%.2f"))
-
-
-def key_title(key: str) -> str:
-    """A key as it is offered: what was detected says so."""
-    return key.removeprefix(slicing.DETECTED) + " (detected)" if key.startswith(slicing.DETECTED) else key
 
 
 def show_forest(frame: pd.DataFrame, *, shares: bool, overall: float, key: str) -> None:
@@ -61,13 +59,13 @@ def show_alarm(within: dict[str, list[dict[str, Any]]], key: str, *, least: int,
         st.warning(
             plain(
                 f"{row['slice']}: over all the data its odds against the rest are {_odds(row['crude'])}, but within the groups "
-                f"of {key_title(row['by'])} they are {_odds(row['pooled'])}. The difference comes from the mixture."
+                f"of {slice_title(row['by'])} they are {_odds(row['pooled'])}. The difference comes from the mixture."
             ),
             icon=":material/crisis_alert:",
         )
     if not found:
         st.success(f"No difference turns round within the groups of {len(within)} other keys.", icon=":material/check_circle:")
-    second = st.selectbox("Hold fixed", list(within), key=f"slice-second-{key}", format_func=key_title)
+    second = st.selectbox("Hold fixed", list(within), key=f"slice-second-{key}", format_func=slice_title)
     what = "success" if shares else "a value above the median"
     rows = [(row["slice"], row["n"], *_cells(row["crude"]), *_cells(row["pooled"]), row["alarm"], row["reason"])
             for row in within[second]]  # fmt: skip
@@ -102,7 +100,7 @@ def show_records(visit: Visit, frame: pd.DataFrame, key: str) -> None:
 
 def _address(key: str, name: str) -> dict[str, str] | None:
     """What the records page is asked for; None where it has no such filter."""
-    if not key.startswith(slicing.DETECTED):
+    if not key.startswith(slicing.DETECTED) or key.removeprefix(slicing.DETECTED) in _OF_RECORDS:
         return {"slice_key": key, "slice_value": name}
     for kind in FindingKind:
         if key == slicing.DETECTED + judgements.finding_title(kind) and name == judgements.FOUND:

@@ -9,22 +9,19 @@ import pandas as pd
 import streamlit as st
 
 from backend.datasets import queries
-from backend.datasets.exporting import SHAPES, What, export
+from backend.datasets.exporting import export
+from backend.datasets.formats import OF_SNAPSHOT, Form, What
 from backend.datasets.freezing import verify
 from backend.datasets.kinds import HELP, kind_of
-from backend.vocabulary import Action, SnapshotKind, Split
+from backend.vocabulary import Action, Split
 from pages.components.charts import show_table
+from pages.components.export_form import FORM_NAMES, offer
 from pages.components.notices import attempt, guarded
+from pages.components.slice_titles import slice_title
 from pages.components.visit import Visit
 
 MADE = "export_made"
 """Where a file waits to be taken, with what it was made for."""
-SHAPE_NAMES = {
-    "openai": "OpenAI messages (JSONL)",
-    "sharegpt": "ShareGPT (JSONL)",
-    "alpaca": "Alpaca (JSONL)",
-    "csv": "Table (CSV)",
-}
 
 
 def show_snapshot(visit: Visit, snapshot_id: int, names: Mapping[int, str]) -> None:
@@ -57,7 +54,7 @@ def _contents(visit: Visit, snapshot_id: int) -> None:
         st.text(f"Left out, {reason}: {entry['count']} records: {', '.join(map(str, entry['records']))}")
     st.text(f"Equal texts that entered once: {manifest['duplicates']['count']}")
     rows = [
-        {"metadata": key, "value": value} | {split.value: counts.get(split.value, 0) for split in Split}
+        {"metadata": slice_title(key), "value": value} | {split.value: counts.get(split.value, 0) for split in Split}
         for key, values in manifest["slices"].items()
         for value, counts in values.items()
     ]
@@ -123,53 +120,47 @@ def _files(visit: Visit, snapshot_id: int) -> None:
         return
     with visit.reading() as session:
         manifest = queries.get_snapshot(session, visit.actor, snapshot_id).manifest
-    if kind_of(manifest) is not SnapshotKind.SFT:
-        st.info("Labels have no place in the formats for conversations. The snapshot's folder holds them as JSONL.")
+    forms = OF_SNAPSHOT[kind_of(manifest)]
+    if not forms:
+        st.info("Classes have no place in the formats for conversations. The snapshot's folder holds them as JSONL.")
         return
     counts = manifest["counts"]
     left, right = st.columns(2)
-    shape = left.selectbox("Format", list(SHAPE_NAMES), format_func=SHAPE_NAMES.__getitem__, key="export_shape")
+    form = left.selectbox("Format", forms, format_func=FORM_NAMES.__getitem__, key="export_form")
     split = right.selectbox(
         "Part",
         [None, *(part for part in Split if counts[part.value])],
         format_func=lambda part: "All" if part is None else part.value.capitalize(),
         key=f"export_part_{snapshot_id}",
     )
-    wanted = (snapshot_id, shape, split)
+    wanted = (snapshot_id, form, split)
     made_for, made = st.session_state.get(MADE, (None, None))
-    if made is None or made_for != wanted:
-        st.session_state.pop(MADE, None)
-        st.button(
-            "Make the file",
-            icon=":material/output:",
-            help="Importing it again gives the same conversations.",
-            on_click=attempt,
-            args=(_make, visit, wanted),
-            key=f"export_make_{snapshot_id}",
-        )
+    if made is not None and made_for == wanted:
+        offer(made, key=f"export_take_{snapshot_id}")
         return
-    st.download_button(
-        f"Download {made.rows} rows",
-        made.content,
-        file_name=made.file_name,
-        mime=made.mime,
-        type="primary",
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"export_take_{snapshot_id}",
+    st.session_state.pop(MADE, None)
+    st.button(
+        "Make the file",
+        icon=":material/output:",
+        help="Importing it again gives the same conversations.",
+        on_click=attempt,
+        args=(_make, visit, wanted),
+        key=f"export_make_{snapshot_id}",
     )
 
 
-def _make(visit: Visit, wanted: tuple[int, str, Split | None]) -> None:
-    snapshot_id, shape, split = wanted
-    with visit.writing() as session:
-        made = export(
-            session=session,
-            actor=visit.actor,
-            project_id=visit.project_id,
-            what=What.SNAPSHOT,
-            shape=SHAPES[shape],
-            snapshot_id=snapshot_id,
-            split=split,
-        )
+def _make(visit: Visit, wanted: tuple[int, Form, Split | None]) -> None:
+    snapshot_id, form, split = wanted
+    with visit.writing():  # who is signed in is looked up again, and the lock given back before the file is written
+        actor = visit.actor
+    made = export(
+        database=visit.database,
+        actor=actor,
+        project_id=visit.project_id,
+        what=What.SNAPSHOT,
+        form=form,
+        snapshot_id=snapshot_id,
+        split=split,
+        settings=visit.settings,
+    )
     st.session_state[MADE] = (wanted, made)

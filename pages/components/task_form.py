@@ -17,6 +17,7 @@ from pages.components.kept import first, within
 from pages.components.links import link_to
 from pages.components.notices import attempt, guarded, plain, tell
 from pages.components.record_filters import choose_filter
+from pages.components.slice_titles import slice_title
 from pages.components.task_choices import EVERYBODY, KINDS, PAIRINGS, SAMPLES, SHARES, Choices
 from pages.components.task_people import show_people
 from pages.components.task_preview import look, show_preview, summary
@@ -221,7 +222,7 @@ def _sample(visit: Visit, prefix: str) -> None:
     if not keys:
         st.warning("These records have no metadata to draw by. Choose a random sample.", icon=":material/info:")
         return
-    key.selectbox("By the metadata", keys, key=within(f"{prefix}stratify", keys, keys[0]))
+    key.selectbox("By the metadata", keys, format_func=slice_title, key=within(f"{prefix}stratify", keys, keys[0]))
     share.selectbox(
         "Of each value", list(SHARES), format_func=SHARES.__getitem__, key=within(f"{prefix}shares", SHARES, "share")
     )

@@ -14,10 +14,10 @@ from backend.vocabulary import Check
 from tests.bench.cards.form import bank_questions, column, figure, made, share, shop_utterances
 
 WEAKNESS = (
-    "A topic is a group of questions that share words: on 77 finely cut bank intents a topic's commonest intent is only about "
-    "four in ten of its questions, so rename and merge what belongs together, and do not read a topic as an intent. Questions that "
-    "mean the same in other words come apart, and small subjects hide in large ones. Texts of a foreign subject are told apart "
-    "only in part. Both data sets are English and short; other languages were not measured."
+    "A topic is a group of questions that share words, no intent: with 77 finely cut bank intents only one question in three "
+    "has its topic's commonest intent, so rename and merge what belongs together. Questions that mean the same in other words "
+    "come apart, small subjects hide in large ones, and a foreign subject is told apart only in part. Both data sets are "
+    "English and short; other languages were not measured."
 )
 
 
