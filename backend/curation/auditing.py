@@ -25,6 +25,7 @@ from backend.curation.observed import Observed, Row, observe
 from backend.curation.probes import Asked, Pair
 from backend.detectors import counterfactuals
 from backend.detectors.counterfactuals import KINDS, Variant
+from backend.detectors.scorecards import card
 from backend.errors import NotFound
 from backend.store.curation import CheckRun, Mitigation, Topic
 from backend.store.records import Approval, Record, RecordRevision, Source
@@ -163,6 +164,11 @@ def slice_keys(session: Session, *, actor: Actor, project_id: int) -> list[str]:
     check(actor, Action.VIEW_RESULTS, project_id)
     newest = select(Record.slices).where(Record.project_id == project_id).order_by(col(Record.id).desc()).limit(2000)
     return sorted({key for slices in session.exec(newest) for key in slices})
+
+
+def scorecard() -> dict[str, Any] | None:
+    """How well it is found whom a question mentions, as it was measured last."""
+    return card("identity")
 
 
 # --- rows ---

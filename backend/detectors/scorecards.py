@@ -15,14 +15,20 @@ from typing import Any
 from backend.vocabulary import Check
 
 FILE = Path(__file__).parent / "scorecards.json"
+OTHERS = ("identity",)
+"""Cards of detectors that belong to no family of checks: the words of the bias audit."""
 
 
 @functools.cache
-def cards() -> tuple[dict[str, Any], ...]:
-    """Every card, in the order of the families of checks."""
+def _held() -> tuple[dict[str, Any], ...]:
     return tuple(json.loads(FILE.read_text(encoding="utf-8")))
 
 
-def card(check: Check) -> dict[str, Any] | None:
-    """The card of one family; None where it was not measured."""
-    return next((card for card in cards() if card["check"] == check.value), None)
+def cards() -> tuple[dict[str, Any], ...]:
+    """The cards of the families of checks, in their order."""
+    return tuple(card for card in _held() if card["check"] not in OTHERS)
+
+
+def card(check: Check | str) -> dict[str, Any] | None:
+    """The card of one family, or of one of `OTHERS`; None where it was not measured."""
+    return next((card for card in _held() if card["check"] == str(check)), None)

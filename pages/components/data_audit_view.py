@@ -10,6 +10,7 @@ from backend.curation.observed import MENTIONS
 from pages.components import charts
 from pages.components.links import link_to
 from pages.components.notices import plain
+from pages.components.scorecard import show_scorecard
 from pages.components.visit import Visit
 
 SECONDS = 900
@@ -50,6 +51,9 @@ def show_audit(visit: Visit) -> None:
     _standing(found)
     _cut(found)
     st.caption(CANNOT)
+    if card := auditing.scorecard():
+        st.subheader("How well mentions of people are found")
+        show_scorecard(card)
 
 
 @st.cache_resource(ttl=SECONDS, max_entries=30, show_spinner="Looking at the records…")
@@ -88,9 +92,12 @@ def _standing(found: Audit) -> None:
 
 def _cut(found: Audit) -> None:
     """One key in one measure."""
+    keys, measures = list(found.counts), list(found.titles)
+    standing = fairness.standing(found.table)
+    at = (keys.index(standing["key"].iloc[0]), measures.index(standing["measure"].iloc[0])) if len(standing) else (0, 0)
     first, second = st.columns(2)
-    key = first.selectbox("Told apart by", list(found.counts), format_func=fairness.key_title, key="audit-key")
-    measure = second.selectbox("Measure", list(found.titles), format_func=found.titles.__getitem__, key="audit-measure")
+    key = first.selectbox("Told apart by", keys, at[0], format_func=fairness.key_title, key="audit-key")
+    measure = second.selectbox("Measure", measures, at[1], format_func=found.titles.__getitem__, key="audit-measure")
     chosen = (found.table["key"] == key) & (found.table["measure"] == measure)
     frame = found.table[chosen].drop(columns=["key", "measure", "title"]).reset_index(drop=True)
     if frame.empty:

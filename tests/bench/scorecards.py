@@ -13,14 +13,16 @@ import json
 import sys
 from typing import Any
 
-from backend.detectors.scorecards import FILE
+from backend.detectors.scorecards import FILE, OTHERS
 from backend.vocabulary import Check
 from tests.bench.cards.form import DATA
 
+NAMES = (*(check.value for check in Check), *OTHERS)
 
-def measure(check: Check) -> dict[str, Any]:
-    """The card of a family, measured now."""
-    card: dict[str, Any] = importlib.import_module(f"tests.bench.cards.{check.value}").card()
+
+def measure(name: str) -> dict[str, Any]:
+    """The card of a family, or of another detector, measured now."""
+    card: dict[str, Any] = importlib.import_module(f"tests.bench.cards.{name}").card()
     return card
 
 
@@ -28,7 +30,7 @@ def keep(measured: list[dict[str, Any]]) -> None:
     """Put these cards in the place of the older ones, all in the order of the families."""
     held = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else []
     known = {card["check"]: card for card in [*held, *measured]}
-    ordered = [known[check.value] for check in Check if check.value in known]
+    ordered = [known[name] for name in NAMES if name in known]
     FILE.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -36,15 +38,17 @@ def main() -> None:
     """Measure, print, store."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="families, separated by commas; all of them without")
-    wanted = [Check(name.strip()) for name in parser.parse_args().only.split(",") if name.strip()] or list(Check)
+    wanted = [name.strip() for name in parser.parse_args().only.split(",") if name.strip()] or list(NAMES)
+    if unknown := set(wanted) - set(NAMES):
+        sys.exit(f"There is no such card: {', '.join(sorted(unknown))}.")
     if not DATA.is_dir():
         sys.exit(f"{DATA} is not here; the detectors are measured on it.")
     measured = []
-    for check in wanted:
-        if importlib.util.find_spec(f"tests.bench.cards.{check.value}") is None:
-            print(f"{check.value}: there is no card", file=sys.stderr)
+    for name in wanted:
+        if importlib.util.find_spec(f"tests.bench.cards.{name}") is None:
+            print(f"{name}: there is no card", file=sys.stderr)
             continue
-        measured.append(measure(check))
+        measured.append(measure(name))
         keep(measured)
     print(json.dumps(measured, indent=1, ensure_ascii=False))
 

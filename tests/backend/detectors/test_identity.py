@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.detectors.identity import NOBODY, groups, mentioned, mentions
+from backend.detectors.identity import NOBODY, VERSION, groups, mentioned, mentions
+from backend.detectors.scorecards import card, cards
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,12 @@ def test_places_are_those_of_the_text_whatever_it_holds(before: str, after: str)
     whole = text.replace("’", "'").lower()
     if len(whole) == len(text):
         assert any(text[one.start : one.end] == "wife" for one in mentions(text))
+
+
+def test_its_scorecard_is_of_the_version_that_is_there_and_apart_from_the_checks() -> None:
+    told = card("identity")
+    assert told
+    assert told["version"] == VERSION, "run `make scorecards ONLY=identity`"
+    assert told not in cards()
+    assert all(0 <= measure["low"] <= measure["value"] <= measure["high"] <= 1 for measure in told["measures"])
+    assert told["weakness"].startswith("Not good enough")

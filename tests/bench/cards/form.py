@@ -43,7 +43,7 @@ def figure(
 def made(
     *,
     detector: str,
-    check: Check,
+    check: Check | str,
     version: str,
     data: str,
     measures: Sequence[dict[str, Any]],
@@ -52,7 +52,7 @@ def made(
 ) -> dict[str, Any]:
     """The card, dated today."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    known = {"detector": detector, "check": check.value, "version": version, "date": today, "command": COMMAND, "data": data}
+    known = {"detector": detector, "check": str(check), "version": version, "date": today, "command": COMMAND, "data": data}
     rows = {"details": list(details)} if details else {}
     return {**known, "measures": list(measures), **rows, "weakness": weakness}
 
