@@ -356,13 +356,16 @@ def to_jsonl(conversations: Iterable[Conversation], shape: Shape) -> Iterator[st
         yield json.dumps(to_row(conversation, shape), ensure_ascii=False) + "\n"
 
 
-def to_csv(conversations: Sequence[Conversation]) -> Iterator[str]:
+def to_csv(conversations: Iterable[Conversation], *, keys: Iterable[str] | None = None) -> Iterator[str]:
     """Lines of a CSV file, header first, with cells escaped for spreadsheets; importing it again undoes that.
 
-    Encode as UTF-8 and write without newline translation (``newline=""``).
+    `keys` are all metadata keys that occur, as the header comes before the first row; without them all conversations are
+    held at once to find them. Encode as UTF-8 and write without newline translation (``newline=""``).
     """
-    keys = sorted({METADATA_PREFIX + key for conversation in conversations for key in conversation.metadata})
-    columns = [*CSV_COLUMNS, *keys]
+    if keys is None:
+        conversations = list(conversations)
+        keys = {key for conversation in conversations for key in conversation.metadata}
+    columns = [*CSV_COLUMNS, *(METADATA_PREFIX + key for key in sorted(keys))]
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     rows = (to_row(conversation, Shape.PAIRS) for conversation in conversations)

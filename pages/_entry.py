@@ -48,6 +48,7 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
         ("growing", "Grow", "auto_awesome", Action.BULK_REVIEW),
         ("fairness", "Data bias", "diversity_3", Action.VIEW_RESULTS),
         ("snapshots", "Snapshots", "photo_camera", Action.SNAPSHOT),
+        ("exports", "Export", "download", Action.EXPORT),
     ],
     "Model": [
         ("training", "Train", "model_training", Action.TRAIN),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from backend.access.actors import SYSTEM
 from backend.access.queries import project_id_of
-from backend.datasets.exporting import SHAPES, What, export
+from backend.datasets.exporting import Export, export
+from backend.datasets.formats import FITTING, Form, What
 from backend.datasets.freezing import freeze
 from backend.datasets.kinds import Labelling
 from backend.datasets.placement import General
@@ -40,13 +42,17 @@ def register(subparsers: Any) -> None:
         "--general", type=float, default=0.0, metavar="SHARE", help="mix in general talk as this share of train (default: none)"
     )
     snapshot.set_defaults(handler=_snapshot)
-    exporter = subparsers.add_parser("export", help="write records, approved texts or a snapshot into a file")
+    exporter = subparsers.add_parser("export", help="write records, what people said about them, or a snapshot into a file")
     exporter.add_argument("out", type=Path, metavar="OUT", help="the file to write")
     exporter.add_argument("--project", required=True, help="the project's short name")
+    goes = "; ".join(f"{what.value}: {', '.join(form.value for form in forms)}" for what, forms in FITTING.items())
     exporter.add_argument("--what", choices=[what.value for what in What], default=What.APPROVED.value)
-    exporter.add_argument("--as", dest="shape", choices=sorted(SHAPES), default="openai")
+    exporter.add_argument(
+        "--as", dest="form", choices=[form.value for form in Form], help=f"how ({goes}); without it the first of these"
+    )
     exporter.add_argument("--snapshot", type=int, metavar="N", help="the snapshot's number; the newest without it")
     exporter.add_argument("--split", choices=[split.value for split in Split], help="only this part of the snapshot")
+    exporter.add_argument("--edits", action="store_true", help="preferences: what experts wrote is preferred to the import")
     exporter.set_defaults(handler=_export)
 
 
@@ -92,27 +98,39 @@ def parse_ratios(text: str) -> Ratios:
 
 def _export(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
     what = What(arguments.what)
-    with house.database.writing() as session:
+
+    with house.database.reading() as session:
         project_id = project_id_of(session, arguments.project)
-        made = export(
-            session=session,
+        chosen = snapshot_id(session, project_id, arguments.snapshot) if what is What.SNAPSHOT else None
+
+    def write(out: IO[bytes]) -> Export:
+        return export(
+            database=house.database,
             actor=SYSTEM,
             project_id=project_id,
             what=what,
-            shape=SHAPES[arguments.shape],
-            snapshot_id=snapshot_id(session, project_id, arguments.snapshot) if what is What.SNAPSHOT else None,
+            form=Form(arguments.form) if arguments.form else None,
+            snapshot_id=chosen,
             split=Split(arguments.split) if arguments.split else None,
+            edits=arguments.edits,
+            settings=house.settings,
+            out=out,
         )
-    _write(arguments.out, made.content)
-    return {"file": str(arguments.out), "rows": made.rows, "bytes": len(made.content), "as": arguments.shape}
+
+    made = _replaced(arguments.out, write)
+    size = arguments.out.stat().st_size
+    return {"file": str(arguments.out), "rows": made.rows, "bytes": size, "what": what.value, "as": made.form.value}
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Replace the file in one step, so that a full disk leaves no half of one."""
+def _replaced(path: Path, write: Callable[[IO[bytes]], Export]) -> Export:
+    """Put what is written in the file's place in one step, so that a full disk or a refusal leaves no half of one."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            made = write(file)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ServiceUnavailable(f"{path} cannot be written: {error.strerror}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return made

@@ -49,7 +49,7 @@ def test_a_lead_freezes_and_looks_into_what_was_frozen(house: Runtime, shop: Sho
     assert (made.name, made.manifest["counts"]) == (HOSTILE, {"train": 6, "validation": 1, "test": 3})
     page.button(key=f"snapshot_check_{made.id}").click().run()
     assert "byte for byte" in words(page)
-    page.selectbox(key="export_shape").select("alpaca").run()
+    page.selectbox(key="export_form").select("alpaca").run()
     page.button(key=f"export_make_{made.id}").click().run()
     assert not page.exception
     assert page.get("download_button")[-1].proto.label == "Download 10 rows"
@@ -133,7 +133,9 @@ def test_a_lead_freezes_what_people_preferred_and_is_told_what_it_is_made_of(hou
     (made,) = frozen(house)
     assert made.manifest["kind"] == "preferences"
     assert "Made of 5 annotations" in words(page)
-    assert "Labels have no place" in words(page)
+    page.button(key=f"export_make_{frozen(house)[0].id}").click().run()
+    assert not page.exception
+    assert page.get("download_button")[-1].proto.label == "Download 5 rows"
 
 
 def test_metadata_that_names_a_class_is_offered_and_thumbs_need_ratings(house: Runtime, shop: Shop) -> None:

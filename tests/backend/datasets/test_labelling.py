@@ -231,8 +231,8 @@ def test_metadata_becomes_classes_of_questions(sqlite: Database, tmp_path: Path)
 def test_what_would_be_frozen_is_told_before_and_labels_are_not_exported_as_conversations(
     sqlite: Database, tmp_path: Path
 ) -> None:
-    from backend.conversations import Shape
-    from backend.datasets.exporting import What, export
+    from backend.datasets.exporting import export
+    from backend.datasets.formats import Form, What
 
     desk = a_desk(sqlite, TaskKind.COMPARE, items=4, overlap=1)
     list(desk.rate_all())
@@ -241,8 +241,9 @@ def test_what_would_be_frozen_is_told_before_and_labels_are_not_exported_as_conv
         assert queries.label_keys(session, desk.people["lead"], desk.project) == []
     assert (look.ready, look.records, look.told["undecided"]) == (4, 4, 0)
     snapshot, _ = frozen(desk, tmp_path, SnapshotKind.PREFERENCES)
-    with pytest.raises(InvalidInput, match="labels"):
-        desk.of_project(export, what=What.SNAPSHOT, shape=Shape.OPENAI, snapshot_id=snapshot.id)
+    with pytest.raises(InvalidInput, match="goes as dpo"):
+        export(database=sqlite, actor=desk.people["lead"], project_id=desk.project, what=What.SNAPSHOT, form=Form.OPENAI,
+               snapshot_id=snapshot.id)  # fmt: skip
 
 
 def test_the_same_labels_freeze_to_the_same_content_and_a_new_one_is_a_difference(sqlite: Database, tmp_path: Path) -> None:
