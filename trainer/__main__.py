@@ -67,8 +67,8 @@ def classify(error: BaseException) -> tuple[Exit, str, str]:
 
 
 def _run_folder(options: argparse.Namespace) -> Path | None:
-    if options.name in ("run", "search"):
-        return Path(options.out)
+    if options.name in ("run", "search", "plan"):
+        return Path(options.out) if options.out else None
     return Path(options.folder) if options.name == "resume" else None
 
 
@@ -99,7 +99,13 @@ def _read_train_config(path: str) -> TrainConfig:
 def _plan(options: argparse.Namespace) -> int:
     from trainer import preflight
 
-    return _print(preflight.describe(_read_train_config(options.config)))
+    config = _read_train_config(options.config)
+    told = preflight.describe(config)
+    if options.out:
+        from trainer.folder import RunFolder, write_json
+
+        write_json(RunFolder(Path(options.out)).path / contract.RESULT, told)
+    return _print(told)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -194,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
         "plan", _plan, "Say what a run would do, without keeping anything: rows, tokens, steps, time, memory, one conversation."
     )
     sub.add_argument("--config", required=True, help="a TrainConfig as JSON")
+    sub.add_argument("--out", help="a folder to write the plan to as well, as result.json")
     sub = add("run", _run, "Train. SIGTERM or a file STOP in the run folder stops it with a checkpoint.")
     sub.add_argument("--config", required=True, help="a TrainConfig as JSON")
     sub.add_argument("--out", required=True, help="the run folder to write")

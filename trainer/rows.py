@@ -34,6 +34,8 @@ class Row:
     rejected: str = ""
     desirable: bool | None = None
     label: str = ""
+    group: str = ""
+    """What it may not be parted from: rows of one group are in one split."""
 
     @property
     def prompt(self) -> list[Message]:
@@ -47,8 +49,35 @@ class Row:
 
 
 def read_rows(folder: Path, objective: str) -> dict[str, list[Row]]:
-    """The rows that an objective needs, by split. Raises BadData, also for rows of another kind than it learns from."""
-    return {split: read_split(folder, split, objective) for split in SPLITS}
+    """The rows that an objective needs, by split. Raises BadData, also for rows of another kind than it learns from, and for
+    rows that validation or test share with what is learned.
+    """
+    rows = {split: read_split(folder, split, objective) for split in SPLITS}
+    _refuse_leaks(rows)
+    return rows
+
+
+def _refuse_leaks(rows: dict[str, list[Row]]) -> None:
+    """A figure on rows that were learned from would be a lie: groups and equal texts stay on one side."""
+    learned_groups = {row.group for row in rows["train"] if row.group}
+    learned_texts = {_text(row) for row in rows["train"]}
+    for split in SPLITS[1:]:
+        groups = sorted({row.group for row in rows[split]} & learned_groups)
+        if groups:
+            raise BadData(
+                f"{split}.jsonl shares {len(groups)} groups with train.jsonl (such as {groups[0]!r}): conversations and near "
+                "duplicates must be in one split. Freeze the snapshot anew."
+            )
+        same = [row.id for row in rows[split] if _text(row) in learned_texts]
+        if same:
+            raise BadData(
+                f"{split}.jsonl has {len(same)} rows that are in train.jsonl as well (such as {same[0]!r}), so its figures "
+                "would be too good. Freeze the snapshot anew."
+            )
+
+
+def _text(row: Row) -> tuple[str, ...]:
+    return (*(f"{message['role']}: {message['content']}" for message in row.messages), row.rejected, row.label)
 
 
 def read_split(folder: Path, split: str, objective: str = "sft") -> list[Row]:
@@ -135,7 +164,8 @@ def _common(value: dict[str, Any], place: str) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise BadData(f"{place}: metadata must be an object.")
     texts = {str(key): str(text) for key, text in metadata.items()}
-    return {"id": str(value.get("id", place)), "weight": float(weight), "metadata": texts}
+    group = str(value.get("group") or "")
+    return {"id": str(value.get("id", place)), "weight": float(weight), "metadata": texts, "group": group}
 
 
 def _sft(value: dict[str, Any], place: str) -> dict[str, Any]:

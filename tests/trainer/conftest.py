@@ -25,7 +25,9 @@ def chat_row(name: str, question: str, answer: str, **extra: object) -> Row:
 def write_snapshot(folder: Path, *, train: Sequence[Row], validation: Sequence[Row] = (), test: Sequence[Row] = ()) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for split, rows in (("train", train), ("validation", validation), ("test", test)):
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        # Rows are numbered anew for each split, so their groups are told apart here.
+        named = [row | ({"group": f"{split} {row['group']}"} if "group" in row else {}) for row in rows]
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in named)
         (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
     return folder
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from tests.trainer.conftest import chat_row
+from tests.trainer.conftest import chat_row, write_snapshot
 from trainer import data
 from trainer.data import BadTemplate, ChatFormat, Example
 from trainer.model import EMBEDDED_FOLDER
-from trainer.rows import BadData, Row, read_split
+from trainer.rows import BadData, Row, read_rows, read_split
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -174,3 +174,15 @@ def test_epochs_and_seeds_have_their_own_order_and_batches_are_of_like_length() 
     assert one != two != data.batches(lengths, batch_size=8, seed=2, epoch=1)
     padding = sum(max(lengths[i] for i in batch) * len(batch) for batch in one) / sum(lengths)
     assert padding < 1.2
+
+
+def test_rows_that_were_learned_are_refused_as_a_test(tmp_path: Path) -> None:
+    rows = [chat_row(f"row-{n}", f"Question {n}?", f"Answer {n}.") for n in range(3)]
+    same = write_snapshot(tmp_path / "text", train=rows, test=rows[:1])
+    with pytest.raises(BadData, match=r"test\.jsonl has 1 rows that are in train\.jsonl as well"):
+        read_rows(same, "sft")
+    folder = write_snapshot(tmp_path / "group", train=rows)
+    other = chat_row("other", "Another question?", "Another answer.", group="train row-1")
+    (folder / "validation.jsonl").write_text(json.dumps(other) + "\n", encoding="utf-8")
+    with pytest.raises(BadData, match=r"validation\.jsonl shares 1 groups with train\.jsonl \(such as 'train row-1'\)"):
+        read_rows(folder, "sft")

@@ -223,7 +223,7 @@ def test_a_model_of_the_t5_family_learns_through_the_same_loop(tmp_path: Path) -
     )
     model.save_pretrained(tmp_path / "t5")
     tokenizer.save_pretrained(tmp_path / "t5")
-    data = write_snapshot(tmp_path / "data", train=shop_rows(CHANGED, 9), validation=shop_rows(CHANGED, 2))
+    data = write_snapshot(tmp_path / "data", train=shop_rows(CHANGED, 9), validation=shop_rows(CHANGED, 2, held_out=True))
     config = quick(
         data, objective="seq2seq", base_model=str(tmp_path / "t5"), adapter="full", epochs=12, learning_rate=1e-2, batch_size=8
     )
