@@ -117,7 +117,7 @@ def _list(visit: Visit, made: pd.DataFrame) -> None:
         },
     )
     link_to("training", "Train on a snapshot", icon="model_training")
-    names = {int(row.id): f"{row.number}: {row.name}" for row in made.itertuples()}
+    names = {int(key): f"{number}: {name}" for key, number, name in made[["id", "number", "name"]].to_numpy().tolist()}
     chosen = st.selectbox("Look into", list(names), format_func=lambda key: names[key], key="snapshot")
     show_snapshot(visit, chosen, names)
 

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import Select, exists
 from sqlmodel import Session, col, func, or_, select
 
@@ -41,7 +40,7 @@ def count(session: Session, actor: Actor, project_id: int, choice: Choice) -> in
 def originals(session: Session, actor: Actor, project_id: int, choice: Choice) -> list[Original]:
     """As many as wanted of the records that fit, drawn by the seed, in the order of their ids."""
     check(actor, Action.BULK_REVIEW, project_id)
-    fitting = {int(key): int(revision) for key, revision in session.exec(_fitting(session, project_id, choice))}
+    fitting = {int(key): int(revision) for key, revision in session.execute(_fitting(session, project_id, choice))}
     drawn = sorted(fitting, key=lambda key: hashlib.sha256(f"{choice.seed}:{key}".encode()).hexdigest())[: choice.most]
     found: dict[int, Original] = {}
     for start in range(0, len(drawn), 500):
@@ -104,14 +103,14 @@ class Batch:
 def batches(session: Session, actor: Actor, project_id: int) -> list[Batch]:
     """The newest first."""
     check(actor, Action.BULK_REVIEW, project_id)
-    counted: dict[int, dict[RecordStatus, int]] = {}
+    counted: dict[int, dict[str, int]] = {}
     query = (
         select(Record.source_id, Record.status, func.count())
         .where(Record.project_id == project_id, Record.made_by != MadeBy.PEOPLE)
         .group_by(col(Record.source_id), col(Record.status))
     )
     for source_id, status, number in session.exec(query):
-        counted.setdefault(source_id or 0, {})[status] = number
+        counted.setdefault(source_id or 0, {})[str(status)] = number
     sources = (
         select(Source, Account.name)
         .outerjoin(Account, col(Account.id) == col(Source.created_by))
@@ -132,21 +131,32 @@ def batches(session: Session, actor: Actor, project_id: int) -> list[Batch]:
     return found
 
 
-def imports(session: Session, actor: Actor, project_id: int) -> pd.DataFrame:
-    """The project's imports with what they are for, the newest first: id, name, records, approved, purpose."""
+@dataclass(frozen=True, slots=True)
+class ImportUse:
+    """An import, how many of its records there are and how many are approved, and what it is for."""
+
+    id: int
+    name: str
+    records: int
+    approved: int
+    purpose: SourcePurpose
+
+
+def imports(session: Session, actor: Actor, project_id: int) -> list[ImportUse]:
+    """The project's imports, the newest first."""
     check(actor, Action.BULK_REVIEW, project_id)
-    approved = func.count(col(Record.approved_revision_id))
-    query = (
-        select(Source.id, Source.name, func.count(col(Record.id)), approved, Source.purpose)
-        .outerjoin(Record, col(Record.source_id) == col(Source.id))
-        .where(Source.project_id == project_id, Source.format != FORMAT)
-        .group_by(col(Source.id), col(Source.name), col(Source.purpose))
-        .order_by(col(Source.id).desc())
-    )
-    return pd.DataFrame(
-        [(key, name, records, good, purpose.value) for key, name, records, good, purpose in session.exec(query)],
-        columns=["id", "name", "records", "approved", "purpose"],
-    )
+    held = dict(_by_source(session, project_id, col(Record.id)))
+    approved = dict(_by_source(session, project_id, col(Record.approved_revision_id)))
+    query = select(Source).where(Source.project_id == project_id, Source.format != FORMAT).order_by(col(Source.id).desc())
+    return [
+        ImportUse(key := source.id or 0, source.name, held.get(key, 0), approved.get(key, 0), source.purpose)
+        for source in session.exec(query)
+    ]
+
+
+def _by_source(session: Session, project_id: int, counted: Any) -> list[tuple[int, int]]:
+    query = select(Record.source_id, func.count(counted)).where(Record.project_id == project_id).group_by(col(Record.source_id))
+    return [(source_id or 0, number) for source_id, number in session.exec(query)]
 
 
 def current_model(session: Session, actor: Actor, project_id: int) -> str:

@@ -115,12 +115,18 @@ def take_back(*, session: Session, project_id: int, source_id: int, keep_touched
     ids = [record_id for record_id in ids if record_id not in set(touched)]
     for batch in _batches(ids):
         items = select(col(Item.id)).where(col(Item.record_id).in_(batch))
-        for table, column in ((Draft, Draft.item_id), (Skip, Skip.item_id), (Slot, Slot.item_id)):
-            session.execute(delete(table).where(col(column).in_(items)))
-        session.execute(delete(Item).where(col(Item.record_id).in_(batch)))
-        for table, column in ((Finding, Finding.record_id), (FaqCitation, FaqCitation.record_id),
-                              (RecordRevision, RecordRevision.record_id), (Record, Record.id)):  # fmt: skip
-            session.execute(delete(table).where(col(column).in_(batch)), execution_options={"synchronize_session": False})
+        gone = [
+            delete(Draft).where(col(Draft.item_id).in_(items)),
+            delete(Skip).where(col(Skip.item_id).in_(items)),
+            delete(Slot).where(col(Slot.item_id).in_(items)),
+            delete(Item).where(col(Item.record_id).in_(batch)),
+            delete(Finding).where(col(Finding.record_id).in_(batch)),
+            delete(FaqCitation).where(col(FaqCitation.record_id).in_(batch)),
+            delete(RecordRevision).where(col(RecordRevision.record_id).in_(batch)),
+            delete(Record).where(col(Record.id).in_(batch)),
+        ]
+        for statement in gone:
+            session.execute(statement, execution_options={"synchronize_session": False})
     session.expire_all()
     if not touched:
         session.execute(delete(Source).where(col(Source.id) == source_id))
@@ -140,7 +146,7 @@ def _touched(session: Session, ids: Sequence[int]) -> list[int]:
     made_more = select(col(Record.made_from)).where(col(Record.made_from).in_(ids))
     query = select(Record.id).where(
         col(Record.id).in_(ids),
-        or_(Record.status != RecordStatus.PENDING, col(Record.head) > 1, decided, remarked, looked, answered, copied,
+        or_(col(Record.status) != RecordStatus.PENDING, col(Record.head) > 1, decided, remarked, looked, answered, copied,
             col(Record.id).in_(made_more)),
     )  # fmt: skip
     return [record_id or 0 for record_id in session.exec(query.order_by(col(Record.id)))]

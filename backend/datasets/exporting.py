@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from sqlmodel import Session, col, select
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col
 
 from backend.access import audit
 from backend.access.actors import Actor
@@ -138,9 +139,10 @@ class _Export:
         return formats.write_conversations(out, self._conversations(), self.form, keys)
 
     def _conversations(self, *, texts: bool = True) -> Iterator[Conversation]:
-        query: Any = select(
-            Record.external_id, Record.group, Record.slices, Record.made_by, RecordRevision.messages if texts else Record.id
-        ).where(Record.project_id == self.project_id)
+        columns: Any = [
+            Record.external_id, Record.group, Record.slices, Record.made_by, RecordRevision.messages if texts else Record.id,
+        ]  # fmt: skip
+        query: Any = select_columns(*columns).where(col(Record.project_id) == self.project_id)
         if self.what is What.RECORDS:
             query = query.join(
                 RecordRevision, (col(RecordRevision.record_id) == Record.id) & (col(RecordRevision.number) == Record.head)
@@ -153,7 +155,7 @@ class _Export:
             query = query.where(SnapshotRow.snapshot_id == self.snapshot_id)
             if self.split is not None:
                 query = query.where(SnapshotRow.split == self.split)
-        found = self.session.exec(query.order_by(col(Record.id)), execution_options={"yield_per": formats.BATCH})
+        found = self.session.execute(query.order_by(col(Record.id)), execution_options={"yield_per": formats.BATCH})
         for external_id, group, slices, made_by, messages in found:
             metadata = {key: value for key, value in slices.items() if not key.startswith(DETECTED)}
             if made_by is not MadeBy.PEOPLE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from backend.curation import growing_queries
@@ -65,7 +66,7 @@ def show_purposes(visit: Visit) -> None:
     """Which imports are general talk. How much of it is mixed in is said when a snapshot is frozen."""
     with visit.reading() as session:
         listed = growing_queries.imports(session, visit.actor, visit.project_id)
-    if listed.empty:
+    if not listed:
         return
     st.subheader("What the imports are for")
     st.text(
@@ -74,13 +75,13 @@ def show_purposes(visit: Visit) -> None:
         "row in ten is general. Which ones is drawn by the snapshot's seed and told in its manifest; validation and test hold "
         "none."
     )
-    shown = listed.assign(purpose=[PURPOSES[SourcePurpose(purpose)] for purpose in listed["purpose"]])
-    columns = {"name": "Import", "records": "Records", "approved": "Approved", "purpose": "For"}
-    st.dataframe(shown.drop(columns=["id"]), hide_index=True, width="stretch", column_config=columns)
-    names = {int(row.id): row.name for row in listed.itertuples()}
+    shown = [(one.name, one.records, one.approved, PURPOSES[one.purpose]) for one in listed]
+    table = pd.DataFrame(shown, columns=["Import", "Records", "Approved", "For"])
+    st.dataframe(table, hide_index=True, width="stretch")
+    by_id = {one.id: one for one in listed}
     chosen, purpose, save = st.columns([4, 4, 2], vertical_alignment="bottom")
-    source_id = chosen.selectbox("Import", list(names), format_func=names.__getitem__, key="purpose_source")
-    now = SourcePurpose(listed.set_index("id").loc[source_id, "purpose"])
+    source_id = chosen.selectbox("Import", list(by_id), format_func=lambda key: by_id[key].name, key="purpose_source")
+    now = by_id[source_id].purpose
     wanted = purpose.segmented_control(
         "It is", list(PURPOSES), format_func=PURPOSES.__getitem__, default=now, required=True, key=f"purpose_{source_id}_{now}"
     )

@@ -9,7 +9,7 @@ from backend.access.actors import Actor
 from backend.conversations import Message
 from backend.curation import growing_queries
 from backend.curation.augmenting import grow, set_purpose, undo
-from backend.curation.growing_queries import Choice
+from backend.curation.growing_queries import Choice, ImportUse
 from backend.curation.variations import vary
 from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
 from backend.store.accounts import AuditEntry
@@ -110,10 +110,7 @@ def test_imports_say_what_they_are_for(database: Database) -> None:
             set_purpose(session=session, source_id=ids[1], **given)
         with pytest.raises(NotFound):
             set_purpose(session=session, source_id=99, **given)
-        listed = growing_queries.imports(session, lead, key)
-        assert listed.to_dict("records") == [
-            {"id": ids[0], "name": "talk.jsonl", "records": 1, "approved": 1, "purpose": "general"}
-        ]
+        assert growing_queries.imports(session, lead, key) == [ImportUse(ids[0], "talk.jsonl", 1, 1, SourcePurpose.GENERAL)]
         assert [one.record_id for one in growing_queries.originals(session, lead, key, Choice())] == [2, 3]
 
 
