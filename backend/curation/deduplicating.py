@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session, col
 
 from backend.curation import sketching
@@ -25,7 +25,7 @@ from backend.curation.contradicting import find_contradictions as find_contradic
 from backend.curation.relations import Related, Relation, keep
 from backend.curation.sketching import Held
 from backend.detectors.alike import Alike, compare
-from backend.detectors.duplicates import VERSION
+from backend.detectors.duplicates import THRESHOLD, VERSION
 from backend.detectors.neighbours import cluster_names
 from backend.errors import Conflict
 from backend.store.curation import Likeness
@@ -39,6 +39,15 @@ BATCH = 2000
 _DIGITS = 3
 _TRIES = 5
 """How often the comparison begins anew because an import moved clusters meanwhile."""
+
+_RECORD, _LIKENESS = Record.__table__, Likeness.__table__  # type: ignore[attr-defined]
+_MOVE = update(_RECORD).where(_RECORD.c.id == bindparam("its_id")).values(cluster=bindparam("cluster"))
+_SETTLE = (
+    update(_LIKENESS)
+    .where(_LIKENESS.c.record_id == bindparam("its_id"))
+    .values({name: bindparam(name) for name in ("settled", "nearest_id", "similarity")})
+)
+_UNSEEN = {"synchronize_session": False}
 
 Tell = Callable[[float, str], None]
 
@@ -109,12 +118,16 @@ def _write(
     if any(cluster != held.clusters[ids[record_id]] for record_id, cluster, _ in rows):
         session.rollback()
         raise _Moved
-    moved = [{"id": one, "cluster": names[place]} for one, place in ids.items() if names[place] != held.clusters[place]]
+    moved = [{"its_id": one, "cluster": names[place]} for one, place in ids.items() if names[place] != held.clusters[place]]
     if moved:
-        session.execute(update(Record), moved)
+        session.connection().execute(_MOVE, moved)
     uncompared = update(Record).where(col(Record.id).in_(ids), col(Record.compared).is_(False))
-    session.execute(uncompared.values(compared=True), execution_options={"synchronize_session": False})
-    session.execute(update(Likeness), [_likeness(held, alike, one, place) for one, place in ids.items()])
+    session.execute(uncompared.values(compared=True), execution_options=_UNSEEN)
+    alone = [one for one, place in ids.items() if alike.nearest[place] < 0]
+    settled = {"settled": True, "nearest_id": None, "similarity": 0.0}
+    session.execute(update(Likeness).where(col(Likeness.record_id).in_(alone)).values(settled), execution_options=_UNSEEN)
+    if others := [_likeness(held, alike, one, place) for one, place in ids.items() if alike.nearest[place] >= 0]:
+        session.connection().execute(_SETTLE, others)
     related = [_related(held, alike, one, ids[one], head) for one, _, head in rows]
     return keep(session, project_id, related, KINDS)
 
@@ -122,7 +135,7 @@ def _write(
 def _likeness(held: Held, alike: Alike, record_id: int, place: int) -> Mapping[str, Any]:
     nearest = int(alike.nearest[place])
     return {
-        "record_id": record_id,
+        "its_id": record_id,
         "settled": True,
         "nearest_id": int(held.ids[nearest]) if nearest >= 0 else None,
         "similarity": float(alike.similarity[place]),
@@ -132,7 +145,7 @@ def _likeness(held: Held, alike: Alike, record_id: int, place: int) -> Mapping[s
 def _related(held: Held, alike: Alike, record_id: int, place: int, head: int) -> Related:
     """What the record repeats, as a finding says it."""
     relations: list[Relation] = []
-    if alike.is_near[place]:
+    if alike.similarity[place] >= THRESHOLD:
         of, value = int(held.ids[alike.nearest[place]]), float(alike.similarity[place])
         exact = bool(alike.exact[place])
         detail: dict[str, Any] = {"of": of} if exact else {"of": of, "similarity": round(value, _DIGITS)}

@@ -29,7 +29,7 @@ WINDOW = 16
 """Neighbours that a text is compared with in one bucket."""
 _SURE = 0.67
 """An estimate below this belongs to no pair at the threshold, but for one in a thousand."""
-_BLOCK = 200_000
+_BLOCK = 50_000
 _VERIFIED = 8_000
 
 Ints = NDArray[np.int64]
@@ -47,11 +47,6 @@ class Alike:
     similarity: NDArray[np.float64]
     exact: NDArray[np.bool_]
     looked: NDArray[np.bool_]
-
-    @property
-    def is_near(self) -> NDArray[np.bool_]:
-        """Which have a near duplicate, or an equal, before them."""
-        return self.similarity >= THRESHOLD
 
     @classmethod
     def nothing(cls, count: int) -> Alike:
@@ -174,7 +169,8 @@ class _Search:
 
     def _weigh(self, first: Ints, second: Ints) -> None:
         """Remember the best by estimate; verify what looks like a near duplicate that is not in the same cluster yet."""
-        matches = (self.digests[first] == self.digests[second]).sum(axis=1)
+        equal = self.digests[first] == self.digests[second]
+        matches = np.add.reduce(equal.view(np.uint8), axis=1, dtype=np.uint8).astype(np.int64)
         np.maximum.at(self.best, second, (matches << 32) | (np.iinfo(np.uint32).max - first))
         strong = np.flatnonzero(matches >= _SURE * PERMUTATIONS)
         strong = strong[np.argsort(-matches[strong], kind="stable")]

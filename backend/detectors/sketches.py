@@ -62,7 +62,9 @@ def jaccard(first: NDArray[np.int64], second: NDArray[np.int64], texts: Texts) -
         return _in_halves(first, second, texts)
     hashes, offsets = _shingle_hashes(plain)
     owner = np.repeat(np.arange(len(places), dtype=np.uint64), np.diff(offsets))
-    members = np.unique((owner << np.uint64(47)) | (hashes >> _KEPT))
+    members = (owner << np.uint64(47)) | (hashes >> _KEPT)
+    members.sort()
+    members = members[np.diff(members, prepend=~members[:1]) != 0]
     sizes = np.bincount((members >> np.uint64(47)).astype(np.int64), minlength=len(places))
     starts = np.concatenate([[0], np.cumsum(sizes)])
     members &= np.uint64((1 << 47) - 1)
