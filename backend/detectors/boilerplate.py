@@ -42,7 +42,7 @@ _FOOTER = re.compile(
 )
 _CLOSING = (
     r"(?:(?:best|kind|kindest|warm|warmest)(?: regards| wishes)?|with (?:best|kind|warm) (?:regards|wishes)|regards|"
-    r"many thanks|"
+    r"many thanks|(?:many )?thanks (?:and|&) (?:best |kind )?regards|"
     r"(?:yours )?(?:truly|sincerely|faithfully)(?: yours)?|respectfully(?: yours)?|cheers|all the best|"
     r"(?:mit )?(?:freundliche[nr]?|beste[nr]?|viele[nr]?|liebe[nr]?|herzliche[nr]?) gr(?:ü|ue)(?:ß|ss)en?|"
     r"(?:bien )?cordialement|bien à vous|salutations distinguées|(?:un )?(?:cordial )?saludos?(?: cordiales)?|atentamente|"
@@ -69,6 +69,16 @@ _MOST_LINES, _LONGEST_LINE, _LONGEST_SIGNATURE, _FEW_WORDS = 6, 60, 600, 3
 def asks_for_writing(text: str) -> bool:
     """Whether somebody asks for a letter or another text, of which closings and notices are a part."""
     return _WANTS_A_TEXT.search(text) is not None
+
+
+def is_signature_mark(line: str) -> bool:
+    """Whether a line begins a signature, or is the one that a mail program adds."""
+    return _DELIMITER.fullmatch(line) is not None or _DEVICE.fullmatch(line) is not None
+
+
+def is_closing(line: str) -> bool:
+    """Whether a line is a letter's closing and nothing else: “Best regards,”."""
+    return _BARE.fullmatch(line) is not None
 
 
 def find_boilerplate(text: str, *, is_wanted: bool = False) -> list[tuple[int, int, str]]:
@@ -120,8 +130,8 @@ def _closing(text: str) -> Iterator[tuple[int, int, str]]:
             yield match.start(), len(text), "A letter's closing and signature."
             return
     for pattern in (_ON_ONE_LINE, _BARE):
-        if (match := pattern.search(ending, cut)) and text[: match.start()].strip():
-            yield match.start(), len(text), "A letter's closing."
+        if (closing := pattern.search(ending, cut)) and text[: closing.start()].strip():
+            yield closing.start(), len(text), "A letter's closing."
             return
 
 

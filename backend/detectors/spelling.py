@@ -33,6 +33,8 @@ COMMON = 1_000
 """How often the proposed word must stand in the word list's corpus; its rarest words stand there 50 times."""
 MOST, FURTHEST = 50, 20_000
 """Findings in one text, and the characters of it that are read."""
+_ENOUGH = 10
+"""Words from which on a text of mostly unknown ones is in another language."""
 _TERM = 3
 """A word that a text holds this often is one of its terms."""
 _PASSED_OVER = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`|\[[A-Z][A-Z ]+\]|\{\{[^{}]{0,80}\}\}|<[^<>\n]{1,80}>", re.DOTALL)
@@ -71,8 +73,10 @@ def look(batch: Sequence[Sequence[Message]], context: Context) -> list[Seen]:
 
 def _in_conversation(messages: Sequence[Message], known: frozenset[str]) -> Iterator[Finding]:
     for place, message in enumerate(messages):
-        if message.role == ASSISTANT and _is_english(message.content, messages):
-            yield from find_misspelled(message.content, message=place, known=known)
+        if message.role == ASSISTANT:
+            found = find_misspelled(message.content, message=place, known=known)
+            if found and _is_english(message.content, messages):  # which language it is takes longest to tell
+                yield from found
 
 
 def _is_english(text: str, messages: Sequence[Message]) -> bool:
@@ -86,9 +90,12 @@ def _is_english(text: str, messages: Sequence[Message]) -> bool:
 def find_misspelled(text: str, *, message: int = 0, known: frozenset[str] = frozenset()) -> list[Finding]:
     """The misspelled words of an English text, by position."""
     text = text[:FURTHEST]
-    candidates = [match for match in _WORD.finditer(text) if 3 <= len(match[0]) <= LONGEST and better(match[0])]
-    if not candidates:
+    frequency: Counter[str] = _checker().word_frequency.dictionary
+    words = list(_WORD.finditer(text))
+    unknown = [match for match in words if match[0] in _FAMOUS or (match[0] not in frequency and len(match[0]) <= LONGEST)]
+    if not unknown or (len(words) >= _ENOUGH and 3 * len(unknown) > 2 * len(words)):  # no word, or another language
         return []
+    candidates = [match for match in unknown if better(match[0])]
     passed_over = [match.span() for match in _PASSED_OVER.finditer(text)]
     names = {match[0].lower() for match in _CAPITALISED.finditer(text)}
     often = Counter(match[0] for match in candidates)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.conversations import ASSISTANT, USER
+from backend.detectors.boilerplate import is_closing, is_signature_mark
 from backend.intake.readers.rows import EXCERPT, Limits, Reading, Rejected, Row, Source, limited
 
 EXTENSIONS = frozenset({"eml", "mbox", "mbx"})
@@ -33,15 +34,6 @@ _QUOTE_BEGINS = re.compile(
 )
 _HEADER_BLOCK = re.compile(r"^\s*\*?(?:from|von|de)\*?:\s.+$", re.IGNORECASE)
 _SENT = re.compile(r"^\s*\*?(?:sent|date|gesendet|datum|envoyé|enviado|to|an|subject|betreff)\*?:\s", re.IGNORECASE)
-_SIGNATURE = re.compile(
-    r"^\s*(?:--\s*|sent from my .{2,40}|get outlook for .{2,20}|von meinem .{2,30} gesendet|envoyé de mon .{2,30})$",
-    re.IGNORECASE,
-)
-_CLOSING = re.compile(
-    r"^\s*(?:best|kind|warm|many thanks and|with)?\s*(?:regards|wishes|sincerely|yours (?:truly|sincerely|faithfully)|cheers|"
-    r"mit freundlichen grüßen|viele grüße|cordialement|saludos)\s*[,.!]?\s*$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +162,7 @@ def own_words(text: str) -> str:
             if any(one.strip() for one in kept):
                 break
             continue
-        if _SIGNATURE.match(line):
+        if is_signature_mark(line.strip()):
             break
         if not line.lstrip().startswith(">"):
             kept.append(line.rstrip())
@@ -182,7 +174,7 @@ def _without_closing(text: str) -> str:
     lines = text.split("\n")
     for place in range(max(1, len(lines) - 8), len(lines)):
         below = [line for line in lines[place + 1 :] if line.strip()]
-        if _CLOSING.match(lines[place]) and len(below) <= 5 and all(len(line) <= 60 for line in below):
+        if is_closing(lines[place]) and len(below) <= 5 and all(len(line) <= 60 for line in below):
             return "\n".join(lines[:place]).strip()
     return text
 
