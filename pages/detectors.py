@@ -19,12 +19,13 @@ st.text(
     "What looks at your texts. None of them is right every time: each card begins with what the detector is not good enough "
     "for, and its figures were measured on data that anybody can look at. Run the checks on the Clean page."
 )
-with st.container(border=True), guarded():
-    st.subheader("Try them")
+good, trial, teaching = st.tabs(["How good they are", "Try them", "Teach the abuse flag"])
+with good:
+    for card in scorecards():
+        with st.container(border=True), guarded():
+            st.subheader(CHECKS[Check(card["check"])])
+            show_scorecard(card)
+with trial, guarded():
     show_trial(visit)
-with st.container(border=True), guarded():
+with teaching, guarded():
     show_teaching(visit)
-for card in scorecards():
-    with st.container(border=True), guarded():
-        st.subheader(CHECKS[Check(card["check"])])
-        show_scorecard(card)

@@ -1,9 +1,10 @@
 """Answers that differ from what the FAQ base says about the same question. Pure; English.
 
-For each answer the FAQs nearest to its question are looked up, by the share of the question's telling words that they hold, the
-rare ones counting more (IDF containment). Against these the answer's quantities are compared, its negations, the things that
-it lists and the names that it gives; `why` says what differs. Where one of the near FAQs agrees there is no finding, none
-where no FAQ is near enough, and none for an answer that some FAQ gives in these words. The proposal is the FAQ's answer.
+For each answer the FAQs nearest to its question are looked up, by the share of the telling words of one of its sentences that
+they hold, the rare ones counting more (IDF containment). Against these the answer's quantities are compared, its negations, the
+things that it lists and the names that it gives; `why` says what differs. Where another FAQ that is as near agrees there is no
+finding, and none where no FAQ is near enough, or for an answer that some FAQ gives in these words. The proposal is the FAQ's
+answer.
 
 Not promised: answers that leave something out, that differ in plain words alone, or that are in another language than the FAQs.
 Where an FAQ is out of date, it is the right answers that are found.
@@ -37,6 +38,7 @@ CLOSE_BEHIND = 0.2
 _MOST_CANDIDATES = 5
 _LONGEST = 2000
 _SHOWN = 140
+_SENTENCE = re.compile(r"[.!?\n]+")
 _FAINT = 0.3
 """The same of an FAQ that holds nearly all of what the answer says: it is about this, however it was asked."""
 _ALIKE = 0.7
@@ -72,6 +74,12 @@ class _Faq:
     def asked(self) -> frozenset[str]:
         """The content words of the question."""
         return frozenset(content(self.question))
+
+    @cached_property
+    def parts(self) -> list[frozenset[str]]:
+        """Those of each of its sentences that says something: a long mail asks in one of them."""
+        found = [frozenset(content(part)) for part in _SENTENCE.split(self.question)]
+        return [words for words in found if len(words) > 1] or [self.asked]
 
     @cached_property
     def said(self) -> frozenset[str]:
@@ -130,12 +138,13 @@ class Base:
 
     def candidates(self, mine: _Faq) -> list[tuple[float, _Faq]]:
         """(share of the question's words, FAQ) of those that the question and its answer may be about, the nearest first."""
-        total = sum(map(self.weight, mine.asked))
-        held: dict[int, float] = defaultdict(float)
-        for word in mine.words:
-            for number in self._holding.get(word, ()):
-                held[number] += self.weight(word) / total if word in mine.asked else 0.0
-        about = {number: share for number, share in held.items() if self._is_about(number, mine.asked)}
+        held: dict[int, float] = dict.fromkeys((n for word in mine.words for n in self._holding.get(word, ())), 0.0)
+        about: dict[int, float] = {}
+        for words in mine.parts:
+            for number, share in self._shares(words).items():
+                held[number] = max(held[number], share)
+                if self._is_about(number, words):
+                    about[number] = max(about.get(number, 0.0), share)
         least = max(NEAR, max(about.values(), default=0.0) - CLOSE_BEHIND)
         near = [
             (share, self.faqs[number])
@@ -145,6 +154,14 @@ class Base:
             or _gives_the_answer(mine, self.faqs[number])
         ]
         return sorted(near, key=lambda pair: -pair[0])[:_MOST_CANDIDATES]
+
+    def _shares(self, words: frozenset[str]) -> dict[int, float]:
+        """FAQ → the share of these words that it holds."""
+        total, found = sum(map(self.weight, words)), defaultdict[int, float](float)
+        for word in words:
+            for number in self._holding.get(word, ()):
+                found[number] += self.weight(word) / total
+        return found
 
     def _is_about(self, number: int, words: frozenset[str]) -> bool:
         """A word that only the FAQ's answer holds as well says little, unless there are several."""
@@ -249,7 +266,9 @@ def _other_quantity(mine: _Faq, faq: _Faq) -> Difference | None:
 
 
 def _unknown_quantity(mine: _Faq, faq: _Faq, base: Base) -> Difference | None:
-    """A price, share or time that no FAQ gives at all, where this one gives none of that kind."""
+    """A price, share or time that no FAQ gives at all, in an answer that otherwise speaks of what this one does."""
+    if overlap(mine.plain, faq.words) < _HALF:
+        return None
     asked = {one.value for one in quantities(mine.question)}
     for one in mine.counts:
         if one.unit in ("$", "%", "days") and one.value not in asked and not base.says_somewhere(one):

@@ -16,7 +16,6 @@ from pages.components.visit import Visit
 
 def show_teaching(visit: Visit) -> None:
     """The whole panel."""
-    st.subheader("Teach the abuse flag")
     st.text(
         "Say of what was flagged whether it is abuse. From enough decisions the flag learns what counts as abuse in this "
         "project. Findings that were dismissed elsewhere count as “no abuse”, those fixed by hand as abuse."
@@ -83,11 +82,9 @@ def _told(report: dict[str, Any]) -> None:
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
     counts = f"{report['abuse']} texts that are abuse, {report['no_abuse']} that are none, {report['background']} approved ones"
-    st.caption(
-        plain(
-            f"Learned on {report['at'][:10]} by {report['by']} from {counts}; 95% intervals. These texts are those that people "
-            "looked at: of abuse that nobody met it says nothing."
-        )
+    st.text(
+        f"Learned on {report['at'][:10]} by {report['by']} from {counts}; 95% intervals. These texts are those that people "
+        "looked at: of abuse that nobody met it says nothing."
     )
 
 

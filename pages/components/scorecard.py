@@ -11,6 +11,15 @@ from pages.components.notices import plain
 
 HEADLINES = 4
 """Measures that are drawn large; all of them are in the table."""
+_WHOLE = 100
+"""From here on decimals say nothing."""
+_MEASURES = {
+    "Measure": st.column_config.TextColumn(width=360),
+    "Value": st.column_config.TextColumn(width=150),
+    "95% interval": st.column_config.TextColumn(width=120),
+    "Goal": st.column_config.TextColumn(width=110),
+    "Counted over": st.column_config.NumberColumn(format="localized", width=90),
+}
 _SHARE = {"precision", "recall", "f1", "f2", "right", "low", "high"}
 """Columns of details that are shares where they are numbers."""
 
@@ -20,9 +29,10 @@ def show_scorecard(card: dict[str, Any]) -> None:
     st.warning(plain(card["weakness"]), icon=":material/warning:")
     columns = st.columns(HEADLINES)
     for place, measure in zip(columns, card["measures"], strict=False):
-        place.metric(plain(measure["name"]), told(measure), help=plain(_bounds(measure)))
+        place.metric(plain(measure["name"]), told(measure), label_visibility="collapsed")
+        place.caption(plain(measure["name"]), help=plain(_bounds(measure)))
     with st.expander("All figures", icon=":material/table_chart:"):
-        st.dataframe(measures_table(card["measures"]), hide_index=True, width="stretch")
+        st.dataframe(measures_table(card["measures"]), hide_index=True, width="stretch", column_config=_MEASURES)
         if card.get("details"):
             rows = pd.DataFrame(card["details"])
             st.dataframe(rows, hide_index=True, width="stretch", column_config=_columns(rows))
@@ -53,7 +63,9 @@ def told(measure: dict[str, Any]) -> str:
 def _number(value: float | None, unit: str) -> str:
     if value is None:
         return "not known"
-    return f"{value:,.10g} {unit}" if unit else f"{value:.1%}"
+    if not unit:
+        return f"{value:.1%}"
+    return f"{value:,.0f} {unit}" if abs(value) >= _WHOLE else f"{value:,.3g} {unit}"
 
 
 def _interval(measure: dict[str, Any]) -> str:

@@ -9,8 +9,9 @@ from pages.components.notices import guarded
 from pages.components.visit import Visit
 
 _COLUMNS = {
-    "detector": "Detector", "found": "Found", "in": st.column_config.TextColumn("In", width="small"),
-    "text": st.column_config.TextColumn("Text", width="medium"), "becomes": "Would become",
+    "found": "Found", "in": st.column_config.TextColumn("In", width="small"),
+    "text": st.column_config.TextColumn("Text", width="medium"),
+    "becomes": st.column_config.TextColumn("Would become", width="small"),
     "score": st.column_config.NumberColumn("How sure", format="percent", width="small"),
     "why": st.column_config.TextColumn("Why", width="large"),
 }  # fmt: skip
@@ -32,6 +33,6 @@ def show_trial(visit: Visit) -> None:
         if found.empty:
             st.text("Nothing was found. That is no proof: see below what each detector misses.")
         else:
-            st.dataframe(found, hide_index=True, width="stretch", column_config=_COLUMNS)
+            st.dataframe(found, hide_index=True, width="stretch", column_config=_COLUMNS, column_order=list(_COLUMNS))
         if slices:
             st.text("Slices: " + " · ".join(f"{name}: {value}" for name, value in sorted(slices.items())))

@@ -47,6 +47,11 @@ def found(question: str, answer: str) -> list[Finding]:
         ("Can I get fabric swatches?", "Fabric swatches cost $5 each.", "says $5; the FAQ says for free"),
         ("Do I have to buy a bulb for the lamp", "Light bulbs are sold separately.", "opposite"),
         ("Where is the showroom?", "Our showroom is at 214 Juniper Yard in Boston.", "names boston; the FAQ names atlanta"),
+        (
+            "Hello, I bought a table from you last year. My wife likes it! Do you have express shipping? Anna",
+            "We do not offer express delivery.",
+            "negates",
+        ),
         ("how quick is it?", "Yes, express delivery takes one business day and costs $29.", "says $29; the FAQ says $19"),
     ],
 )
