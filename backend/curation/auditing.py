@@ -75,23 +75,22 @@ class Probed:
 def state(session: Session, *, actor: Actor, project_id: int) -> tuple[int, ...]:
     """Changes whenever the audit may come out differently; for keeping results."""
     check(actor, Action.VIEW_RESULTS, project_id)
-    records = select(
+    columns: list[Any] = [
         func.count(),
-        func.coalesce(func.max(Record.id), 0),
-        func.coalesce(func.sum(Record.head), 0),
-        func.coalesce(func.sum(Record.approved_revision_id), 0),
-        func.coalesce(func.sum(func.length(Record.checked)), 0),
-    ).where(Record.project_id == project_id)
-    numbers = [int(number) for number in session.exec(records).one()]
-    ruled = select(func.coalesce(func.max(Approval.id), 0), func.count(col(Approval.withdrawn_at)))
-    numbers += [int(number) for number in session.exec(ruled).one()]
+        func.max(Record.id),
+        func.sum(Record.head),
+        func.sum(Record.approved_revision_id),
+        func.sum(func.length(Record.checked)),
+    ]
+    numbers = list(session.execute(select(*columns).where(Record.project_id == project_id)).one())
+    newest: list[Any] = [func.max(Approval.id), func.count(col(Approval.withdrawn_at))]
+    numbers += session.execute(select(*newest)).one()
     for table in (CheckRun, Topic, Mitigation):
-        newest = select(func.coalesce(func.max(table.id), 0)).where(table.project_id == project_id)
-        numbers.append(int(session.exec(newest).one()))
-    numbers.append(
-        int(session.exec(select(func.count(col(CheckRun.finished_at))).where(CheckRun.project_id == project_id)).one())
-    )
-    return tuple(numbers)
+        mine: Any = select(func.max(table.id)).where(table.project_id == project_id)
+        numbers.append(session.exec(mine).one())
+    ended = select(func.count(col(CheckRun.finished_at))).where(CheckRun.project_id == project_id)
+    numbers.append(session.exec(ended).one())
+    return tuple(int(number or 0) for number in numbers)
 
 
 def audit(

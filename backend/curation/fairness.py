@@ -8,6 +8,7 @@ treated unlike in the data, not why, and not that it is unfair.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,17 +66,23 @@ def counts_table(observed: Observed, key: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["slice", "records", "share", "low", "high"])
 
 
-def _cells(observed: Observed, min_n: int) -> Iterator[dict[str, object]]:
+_ITSELF = {
+    (DETECTED + "abuse", ASKED_BADLY), (DETECTED + "abuse", ANSWERED_BADLY), (DETECTED + "sentiment", MOOD),
+}  # fmt: skip
+"""Slices that the measure itself made; comparing them would say nothing."""
+
+
+def _cells(observed: Observed, min_n: int) -> Iterator[dict[str, Any]]:
     for measure in observed.measures:
         known = ~np.isnan(measure.values)
         for key, values in observed.cuts.items():
-            for name, held in values.items():
+            for name, held in values.items() if (key, measure.key) not in _ITSELF else ():
                 inside, outside = measure.values[held & known], measure.values[~held & known]
                 if len(inside):
                     yield {"key": key, "slice": name} | _cell(measure, inside, outside, min_n)
 
 
-def _cell(measure: Measure, inside: np.ndarray, outside: np.ndarray, min_n: int) -> dict[str, object]:
+def _cell(measure: Measure, inside: np.ndarray, outside: np.ndarray, min_n: int) -> dict[str, Any]:
     n, rest = len(inside), len(outside)
     if measure.share:
         yes, others = float(inside.sum()), float(outside.sum())

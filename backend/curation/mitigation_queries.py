@@ -85,7 +85,7 @@ def history(session: Session, *, actor: Actor, project_id: int, limit: int = 50)
 def standing(session: Session, *, actor: Actor, project_id: int) -> Standing:
     """How the approved records count now."""
     check(actor, Action.VIEW_RESULTS, project_id)
-    approved = [Record.project_id == project_id, col(Record.approved_revision_id).is_not(None)]
+    approved: list[Any] = [Record.project_id == project_id, col(Record.approved_revision_id).is_not(None)]
 
     def number(*conditions: Any) -> int:
         return int(session.exec(select(func.count()).select_from(Record).where(*approved, *conditions)).one())

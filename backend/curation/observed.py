@@ -112,7 +112,6 @@ def _cut_values(row: Row) -> Iterator[tuple[str, str]]:
 
 def _measured(batch: Sequence[Row]) -> dict[str, list[float]]:
     answers = [row.answer for row in batch]
-    missing = [float("nan")] * len(batch)
     there = [bool(answer.strip()) for answer in answers]
     return {
         WORDS: [float(len(answer.split())) if has else np.nan for answer, has in zip(answers, there, strict=True)],
@@ -120,7 +119,7 @@ def _measured(batch: Sequence[Row]) -> dict[str, list[float]]:
         ANSWERED_BADLY: [float(bad) if has else np.nan for bad, has in zip(abusive(answers), there, strict=True)],
         ASKED_BADLY: [float(bad) for bad in abusive([row.prompt for row in batch])],
         MOOD: [compound(row.prompt) for row in batch],
-        TONE: [compound(answer) if has else np.nan for answer, has in zip(answers, there, strict=True)] if answers else missing,
+        TONE: [compound(answer) if has else np.nan for answer, has in zip(answers, there, strict=True)],
         APPROVED: [np.nan if row.verdict is None else float(row.verdict) for row in batch],
     }
 

@@ -21,7 +21,8 @@ _NUMBER, _SHARE = (st.column_config.NumberColumn(format=written) for written in 
 CANNOT = (
     "What this cannot tell: why slices differ (topics, products and seasons differ too), whether it is unfair, or who "
     "wrote a question. Who is mentioned is found by English word lists: names, hints and other languages are missed. Refusals, "
-    "sentiment and abuse are told by word lists as well. Where nothing stands out there may still be too few records to see it."
+    "sentiment and abuse are told by word lists as well, the latter two in English. Where nothing stands out there "
+    "may still be too few records to see it."
 )
 
 

@@ -26,7 +26,7 @@ _WHAT = {
     MitigationKind.RESAMPLING: "Rows of small groups stand in the training split several times, or rows of large ones "
     "are left out. Validation and test stay as they are.",
     MitigationKind.COUNTERFACTUALS: "Copies of approved records about somebody else: other names, other groups. They wait for "
-    "review like any record, are marked as synthetic, and never enter validation or test without their original.",
+    "review like any record, are marked as synthetic, and enter the training split alone.",
 }
 _HOW = {
     Resampling.OVER: "Repeat small groups up to the largest",

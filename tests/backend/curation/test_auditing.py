@@ -54,6 +54,15 @@ def test_a_slice_that_is_refused_more_often_stands_out_and_names_of_things_are_n
     assert tested["adjusted p"].tolist() == pytest.approx(list(benjamini_hochberg(tested["p"].tolist())))
 
 
+def test_a_slice_that_the_measure_itself_made_is_not_compared_by_it() -> None:
+    rows = [
+        Row(n, "Where is it?", HELPS, {DETECTED + "sentiment": "negative" if n % 2 else "positive"}, None) for n in range(50)
+    ]
+    frame = fairness.audit_table(observe(rows))
+    assert "customer_sentiment" not in set(frame["measure"])
+    assert "words" in set(frame["measure"])
+
+
 def test_small_slices_are_marked_and_not_tested() -> None:
     frame = fairness.audit_table(observe(some_rows(60)), min_n=40)
     assert frame["too small"].all()
