@@ -6,7 +6,7 @@ else is "unclear", above all greetings and confirmations: without these bounds e
 than 30 characters would be called something else. A finding needs more than a slice does: `CERTAIN`.
 
 Not promised: languages that are not among the `NAMES`, which are called by their nearest neighbour or unclear; texts that mix
-languages; neighbours such as Bosnian, Croatian and Serbian, of which two are kept apart by their script alone.
+languages; neighbours as close as Croatian and Serbian.
 """
 
 from __future__ import annotations

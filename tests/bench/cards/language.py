@@ -15,9 +15,8 @@ from tests.bench.cards.sentences import SHORT, WHOLE
 
 WEAKNESS = (
     "Short texts are mostly “unclear”: of greetings, confirmations and two-word questions only {short:.0%} get their language. "
-    "Texts that mix languages get one of them, languages that are not listed the name of a neighbour, and Bosnian is called "
-    "Croatian. An answer that is rightly in another language, such as a translation, becomes a finding where the question does "
-    "not say so in English."
+    "Texts that mix languages get one of them, languages that are not listed the name of a neighbour. An answer that is "
+    "rightly in another language, such as a translation, becomes a finding where the question does not say so in English."
 )
 
 
