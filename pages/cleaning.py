@@ -41,7 +41,8 @@ def show_found(visit: Visit) -> None:
     st.subheader("What is open")
     with visit.reading() as session:
         counts = open_counts(session, actor=visit.actor, project_id=visit.project_id)
-    rows = _rows(counts)
+        people = check_queries.records_with(session, actor=visit.actor, project_id=visit.project_id, kinds=PERSONAL_FINDINGS)
+    rows = _rows(counts, people)
     if not rows:
         st.text("Nothing is open. What the checks find stands here by kind, with what a fix would make of it.")
         link_to("review", "Review records", icon="rate_review")
@@ -60,9 +61,9 @@ def show_found(visit: Visit) -> None:
         show_kind(visit, FindingKind(kind))
 
 
-def _rows(counts: dict[FindingKind, tuple[int, int]]) -> dict[str, tuple[int, int | None, str]]:
+def _rows(counts: dict[FindingKind, tuple[int, int]], people: int) -> dict[str, tuple[int, int, str]]:
     """Kind → open findings, records, what it means; personal data as one, the kinds with most findings first."""
-    rows: dict[str, tuple[int, int | None, str]] = {
+    rows: dict[str, tuple[int, int, str]] = {
         kind.value: (count, records, EXPLAINED[kind])
         for kind, (count, records) in sorted(counts.items(), key=lambda one: -one[1][0])
         if kind in EXPLAINED
@@ -71,7 +72,7 @@ def _rows(counts: dict[FindingKind, tuple[int, int]]) -> dict[str, tuple[int, in
     if not personal:
         return rows
     words = "Names, addresses, numbers of people. While some is open, a record cannot be approved."
-    return {PERSONAL: (personal, None, words), **rows}
+    return {PERSONAL: (personal, people, words), **rows}
 
 
 def show_batches(visit: Visit) -> None:

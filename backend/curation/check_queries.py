@@ -102,6 +102,13 @@ def fixable(session: Session, *, actor: Actor, project_id: int, rule: Rule) -> t
     return session.exec(query).one()
 
 
+def records_with(session: Session, *, actor: Actor, project_id: int, kinds: Iterable[FindingKind]) -> int:
+    """How many records have something open of these kinds."""
+    allow(actor, Action.REVIEW, project_id)
+    counted = select(func.count(col(Finding.record_id).distinct()))
+    return session.exec(counted.where(*open_by(Rule(kinds=frozenset(kinds)), project_id))).one()
+
+
 def detectors(session: Session, *, actor: Actor, project_id: int, kind: FindingKind) -> list[str]:
     """What found the open findings of a kind."""
     allow(actor, Action.REVIEW, project_id)

@@ -98,7 +98,7 @@ def fix_all(
     records = total = withdrawn = skipped = 0
     for record_id in record_ids[:MOST_AT_ONCE]:
         record = locked_record(session, project_id, record_id)
-        findings = _open_again(session, record, rule)
+        findings = _open_in(session, record, rule)
         if not findings:
             continue
         try:
@@ -203,17 +203,20 @@ def _holding(session: Session, project_id: int, rule: Rule) -> list[int]:
     return list(session.exec(query.distinct().order_by(col(Finding.record_id))))
 
 
-def _open_again(session: Session, record: Record, rule: Rule) -> list[Finding]:
-    """The record's open findings that the rule means; personal data is looked for anew, so that one stale row does not stop a
-    bulk mask.
+def _open_in(session: Session, record: Record, rule: Rule) -> list[Finding]:
+    """The record's open findings that the rule means. Personal data that stands on an older text is looked for anew, so that
+    one stale row does not stop a bulk mask.
     """
-    newest = revision_of(session, record, record.head)
-    if newest is not None and rule.kinds & PERSONAL_FINDINGS:
-        refresh_findings(session, record, newest)
     query = (
-        select(Finding)
+        select(Finding, RecordRevision.number)
         .join(Record, col(Record.id) == col(Finding.record_id))
         .join(RecordRevision, col(RecordRevision.id) == col(Finding.revision_id))
-        .where(Finding.record_id == record.id, RecordRevision.number == record.head, *open_by(rule, record.project_id))
+        .where(Finding.record_id == record.id, *open_by(rule, record.project_id), can_be_fixed())
+        .order_by(col(Finding.id))
     )
-    return list(session.exec(query.where(can_be_fixed()).order_by(col(Finding.id))))
+    found = session.exec(query).all()
+    newest = revision_of(session, record, record.head)
+    if newest is not None and any(number != record.head for _, number in found):
+        refresh_findings(session, record, newest)
+        found = session.exec(query).all()
+    return [finding for finding, number in found if number == record.head]

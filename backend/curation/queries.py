@@ -129,10 +129,17 @@ def findings(
                 "record": finding.record_id,
                 "kind": KINDS[finding.kind],
                 "text": snippet(text, finding.start, finding.end),
-                "becomes": finding.proposal or "",
+                "becomes": _becomes(finding.proposal),
                 "score": finding.score,
                 "import": source or "",
                 "why": str(finding.detail.get(WHY) or ""),
             }
         )
     return pd.DataFrame(rows, columns=["finding", "record", "kind", "text", "becomes", "score", "import", "why"])
+
+
+def _becomes(proposal: str | None) -> str:
+    """A proposal in a list; empty where a person has to decide."""
+    if proposal is None:
+        return ""
+    return proposal if proposal.strip() else "(taken away)"

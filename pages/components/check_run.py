@@ -52,13 +52,14 @@ def _form(visit: Visit) -> None:
     if unseen:
         st.text(f"{unseen:,} of {total:,} records were not seen by all checks yet, as they are now and by the rules of today.")
     else:
-        st.text(f"All {total:,} records were seen by all checks, as they are now and by the rules of today.")
+        st.text(f"All {total:,} records were seen by all checks of single records, as they are now and by the rules of today.")
     if not visit.may(Action.BULK_REVIEW):
         st.text("A lead starts the checks.")
         return
     chosen = st.pills(
         "Checks", list(Check), default=list(Check), selection_mode="multi", format_func=CHECKS.__getitem__, key=_CHOICE,
-        help="A record is only shown to checks that have not seen its newest text.",
+        help="A record is only shown to checks that have not seen its newest text by the rules of today. Duplicates, "
+        "contradictions and topics look at all records together.",
     )  # fmt: skip
     st.button(
         "Run the checks", type="primary" if unseen else "secondary", icon=":material/play_arrow:", disabled=not chosen,

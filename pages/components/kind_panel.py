@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from backend.curation import check_queries, dismissing
 from backend.curation.fix_rules import Rule
 from backend.curation.queries import KINDS
 from backend.vocabulary import Action, FindingKind, FindingStatus
-from pages.components.findings_table import FIX, SHOWN, Chosen, choose, fix_all, show_actions, show_closed, tabs
+from pages.components.findings_table import FIX, SHOWN, choose, fix_all, show_actions, show_closed, tabs
 from pages.components.links import link_to
 from pages.components.notices import attempt, plain, tell
 from pages.components.visit import Visit
@@ -66,12 +68,15 @@ def show_kind(visit: Visit, kind: FindingKind) -> None:
         with visit.reading() as session:
             places, records = check_queries.fixable(session, actor=visit.actor, project_id=visit.project_id, rule=rule)
         if chosen:
-            _show_examples(visit, rule, chosen)
+            _show_examples(visit, rule, [finding for finding, _ in chosen])
             show_actions(
                 visit, chosen, FIX, prefix=kind.value, placeholder="It is meant to be so", can_fix=bool(places)
             )  # fmt: skip
         else:
-            st.caption(f"The least sure come first, at most {SHOWN} are shown. Choose rows to see what a fix makes of them.")
+            st.caption(f"The least sure come first, at most {SHOWN} are shown. Choose rows to fix or dismiss only these.")
+            if places:
+                with st.expander("What a fix makes of the first ones", icon=":material/difference:"):
+                    _show_examples(visit, rule)
         if visit.may(Action.BULK_REVIEW):
             _bulk(visit, rule, places, records)
     show_closed(visit, rule.kinds, FIX, fixed, dismissed, prefix=kind.value)
@@ -83,16 +88,20 @@ def _rule(visit: Visit, kind: FindingKind) -> Rule:
         names = check_queries.detectors(session, actor=visit.actor, project_id=visit.project_id, kind=kind)
     one, two = st.columns(2)
     surest = one.slider("At least this sure", 0, 100, 0, 5, format="%d%%", key=f"{kind.value}_score")
-    name = two.selectbox("Found by", ["", *names], format_func=lambda one: one or "any detector", key=f"{kind.value}_by")
-    return Rule(kinds=frozenset({kind}), min_score=surest / 100, detector=name or "")
+    name = ""
+    if len(names) > 1:
+        name = (
+            two.selectbox("Found by", ["", *names], format_func=lambda one: one or "any detector", key=f"{kind.value}_by") or ""
+        )
+    return Rule(kinds=frozenset({kind}), min_score=surest / 100, detector=name)
 
 
-def _show_examples(visit: Visit, rule: Rule, chosen: Chosen) -> None:
-    """Before and after, for the first of the chosen."""
+def _show_examples(visit: Visit, rule: Rule, finding_ids: Sequence[int] = ()) -> None:
+    """Before and after, for the first of the chosen, or of all that the rule means."""
     with visit.reading() as session:
         found = check_queries.examples(
             session, actor=visit.actor, project_id=visit.project_id, rule=rule, limit=_EXAMPLES,
-            finding_ids=[finding for finding, _ in chosen],
+            finding_ids=finding_ids,
         )  # fmt: skip
     for example in found:
         with st.container(border=True):
