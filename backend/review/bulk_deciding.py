@@ -25,7 +25,8 @@ from backend.review.rulings import SUPERSEDED
 from backend.store.base import now
 from backend.store.findings import with_open_personal_data
 from backend.store.poor_answers import with_poor_answers
-from backend.store.records import Approval, Record, RecordComment, RecordRevision
+from backend.store.records import Record, RecordComment, RecordRevision
+from backend.store.rulings import add_rulings, withdraw_all
 from backend.store.work import Task
 from backend.vocabulary import Action, Decision, RecordStatus
 
@@ -140,12 +141,8 @@ def _decide(session: Session, actor: Actor, task: Task, chosen: dict[int, int], 
     session.exec(
         select(Record.id).where(col(Record.id).in_(ids)).order_by(col(Record.id)).with_for_update(key_share=True)
     ).all()
-    living = update(Approval).where(col(Approval.record_id).in_(ids), col(Approval.withdrawn_at).is_(None))
     withdrawn_reason = f"Flagged: {why}" if decision == "flag" else f"{SUPERSEDED}: {why}"
-    session.execute(
-        living.values(withdrawn_at=now(), withdrawn_by=actor.account_id, withdrawn_reason=withdrawn_reason),
-        execution_options={"synchronize_session": False},
-    )
+    withdraw_all(session, ids, by=actor.account_id, reason=withdrawn_reason)
     heads = select(Record.id, RecordRevision.id).join(
         RecordRevision, (col(RecordRevision.record_id) == Record.id) & (col(RecordRevision.number) == Record.head)
     )
@@ -173,16 +170,5 @@ def _insert(session: Session, actor: Actor, chosen: dict[int, int], decision: Bu
         session.execute(insert(RecordComment), remarks)
     else:
         ruling = Decision.APPROVED if decision == "approve" else Decision.REJECTED
-        rows = [
-            {
-                "record_id": record_id,
-                "revision_id": revision_id,
-                "decision": ruling,
-                "reason": why,
-                "author_id": author,
-                "created_at": at,
-                "withdrawn_reason": "",
-            }
-            for record_id, revision_id in chosen.items()
-        ]
-        session.execute(insert(Approval), rows)
+        ruled = [(record_id, revision_id, why) for record_id, revision_id in chosen.items()]
+        add_rulings(session, ruled, ruling, author_id=author)
