@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import delete, exists, or_
+from sqlalchemy import delete, exists, or_, update
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
@@ -25,6 +25,7 @@ from backend.detectors.personal import DETECTOR, VERSION, find_in_messages
 from backend.detectors.privacy import PrivacyRules
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.store import findings as finding_rows
+from backend.store.curation import Likeness
 from backend.store.privacy import rules_for
 from backend.store.records import Approval, FaqCitation, Finding, Record, RecordComment, RecordRevision, Source
 from backend.store.work import Annotation, Draft, Item, Skip, Slot
@@ -120,6 +121,8 @@ def take_back(*, session: Session, project_id: int, source_id: int, keep_touched
             delete(Skip).where(col(Skip.item_id).in_(items)),
             delete(Slot).where(col(Slot.item_id).in_(items)),
             delete(Item).where(col(Item.record_id).in_(batch)),
+            delete(Likeness).where(col(Likeness.record_id).in_(batch)),
+            update(Likeness).where(col(Likeness.nearest_id).in_(batch)).values(nearest_id=None, settled=False),
             delete(Finding).where(col(Finding.record_id).in_(batch)),
             delete(FaqCitation).where(col(FaqCitation.record_id).in_(batch)),
             delete(RecordRevision).where(col(RecordRevision.record_id).in_(batch)),
@@ -143,10 +146,11 @@ def _touched(session: Session, ids: Sequence[int]) -> list[int]:
     )
     answered = exists().where(col(Annotation.item_id).in_(items))
     copied = exists().where(col(Item.copy_of).in_(items))
+    ruled = exists().where(col(Finding.record_id) == col(Record.id), col(Finding.closed_by).is_not(None))
     made_more = select(col(Record.made_from)).where(col(Record.made_from).in_(ids))
     query = select(Record.id).where(
         col(Record.id).in_(ids),
-        or_(col(Record.status) != RecordStatus.PENDING, col(Record.head) > 1, decided, remarked, looked, answered, copied,
+        or_(col(Record.status) != RecordStatus.PENDING, col(Record.head) > 1, decided, remarked, looked, answered, copied, ruled,
             col(Record.id).in_(made_more)),
     )  # fmt: skip
     return [record_id or 0 for record_id in session.exec(query.order_by(col(Record.id)))]

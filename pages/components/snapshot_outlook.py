@@ -41,6 +41,6 @@ def show_obstacles(look: Outlook) -> None:
         link_to("cleaning", "Clean", icon="mop")
     if look.synthetic:
         st.caption(
-            f"{look.synthetic} of these rows are synthetic. They enter the train set alone, and only where their original is "
+            f"Synthetic rows: {look.synthetic}. They enter the train set alone, and only where their original is "
             "in it too; the others are left out."
         )

@@ -89,3 +89,14 @@ def test_a_synthetic_record_says_what_it_was_made_of(house: Runtime, people: tup
     page.query_params["record"] = str(made)
     page.run()
     assert f"Synthetic: joined from records {ids[0]}, {ids[2]}" in words(page)
+
+
+def test_joined_conversations_are_shown_with_all_that_is_asked_in_them(house: Runtime, people: tuple[Actor, Actor]) -> None:
+    page = opened(house, people[0], "growing")
+    page.button_group(key="growing_method").set_value(MadeBy.JOINED).run()
+    assert not page.exception
+    page.button(key="growing_look").click().run()
+    assert not page.exception
+    assert "Joined into longer conversations: 6 texts from 6 records." in words(page)
+    shown = page.dataframe[0].value
+    assert all(made.count("How do I return order") in (2, 3) for made in shown["Made"])

@@ -9,6 +9,7 @@ from backend.access.actors import Actor
 from backend.conversations import Message
 from backend.curation.synthesis import add_synthetic, take_back
 from backend.errors import Conflict, InvalidInput, NotFound
+from backend.store.curation import Likeness
 from backend.store.database import Database
 from backend.store.findings import refresh_findings
 from backend.store.records import Approval, Finding, Project, Record, RecordRevision, Source
@@ -93,11 +94,16 @@ def test_an_untouched_batch_can_be_taken_back_and_made_again(database: Database)
         draft = (parent.id or 0, turns("mail me at a@b.example", "Done."))
         (first,) = made(session, lead, project, draft)
         source_id = session.get_one(Record, first).source_id or 0
+        for record_id, nearest in ((first, parent.id), (parent.id or 0, first)):
+            revision = session.exec(select(RecordRevision.id).where(RecordRevision.record_id == record_id)).one()
+            session.add(Likeness(record_id=record_id, project_id=project.id or 0, revision_id=revision or 0, version="1",
+                                 sketch=b"", settled=True, nearest_id=nearest))  # fmt: skip
         session.commit()
         assert take_back(session=session, project_id=project.id or 0, source_id=source_id) == [first]
         session.commit()
         assert session.get(Record, first) is None
         assert session.get(Source, source_id) is None
+        assert [(row.nearest_id, row.settled) for row in session.exec(select(Likeness))] == [(None, False)]
         assert len(made(session, lead, project, draft)) == 1
 
 
