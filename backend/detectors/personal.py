@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from backend.conversations import Message
 from backend.detectors.checks import Context, Seen
-from backend.detectors.entities.detect import VERSION, find_entities
+from backend.detectors.entities.detect import VERSION, find_in_many
 from backend.detectors.entities.spans import Span
 from backend.detectors.findings import Finding, apply
 from backend.detectors.privacy import DEFAULT, KIND_OF, PrivacyRules
@@ -23,7 +24,9 @@ __all__ = [
     "MASKS",
     "SLICES",
     "VERSION",
+    "find_in_conversations",
     "find_in_messages",
+    "find_in_texts",
     "find_personal",
     "look",
     "mask",
@@ -58,10 +61,19 @@ _MASK = re.compile("|".join(re.escape(word) for word in MASKS.values()))
 
 def find_personal(text: str, *, message: int = 0, rules: PrivacyRules = DEFAULT) -> list[Finding]:
     """All findings in `text`, by position; they do not overlap."""
+    return [replace(finding, message=message) for finding in find_in_texts([text], rules)[0]]
+
+
+def find_in_texts(texts: Sequence[str], rules: PrivacyRules = DEFAULT) -> list[list[Finding]]:
+    """The findings of each text, as of a first message; many texts together take less time."""
+    spans = find_in_many(texts, patterns=rules.patterns, allowed=rules.allowed, whole_addresses=True)
+    return [_findings(text, found, rules) for text, found in zip(texts, spans, strict=True)]
+
+
+def _findings(text: str, spans: list[Span], rules: PrivacyRules) -> list[Finding]:
     return [
         Finding(
             kind=kind,
-            message=message,
             start=span.start,
             end=span.end,
             score=span.score,
@@ -69,9 +81,7 @@ def find_personal(text: str, *, message: int = 0, rules: PrivacyRules = DEFAULT)
             version=VERSION,
             proposal=MASKS[kind],
         )
-        for span in _outside_masks(
-            text, find_entities(text, patterns=rules.patterns, allowed=rules.allowed, whole_addresses=True)
-        )
+        for span in _outside_masks(text, spans)
         if (kind := KIND_OF[span.entity]) in rules.kinds
     ]
 
@@ -88,8 +98,17 @@ def find_in_messages(
     """The findings of every message, each with its message's index. What touches one of the `stand_ins`, which took the
     place of what was found before, is none.
     """
-    found = [f for index, message in enumerate(messages) for f in find_personal(message.content, message=index, rules=rules)]
-    return without_stand_ins(messages, found, stand_ins)
+    return without_stand_ins(messages, find_in_conversations([messages], rules)[0], stand_ins)
+
+
+def find_in_conversations(conversations: Sequence[Sequence[Message]], rules: PrivacyRules = DEFAULT) -> list[list[Finding]]:
+    """The findings of each conversation. A text that stands in several is looked at once."""
+    texts = list(dict.fromkeys(message.content for messages in conversations for message in messages))
+    found = dict(zip(texts, find_in_texts(texts, rules), strict=True))
+    return [
+        [replace(f, message=index) for index, message in enumerate(messages) for f in found[message.content]]
+        for messages in conversations
+    ]
 
 
 def without_stand_ins(messages: Sequence[Message], found: Iterable[Finding], stand_ins: Collection[str]) -> list[Finding]:
@@ -99,7 +118,7 @@ def without_stand_ins(messages: Sequence[Message], found: Iterable[Finding], sta
 
 def look(batch: Sequence[Sequence[Message]], context: Context) -> list[Seen]:
     """As `backend.detectors.checks` asks for it. It knows of no stand-ins; who stores the findings leaves those out."""
-    return [Seen(findings=tuple(find_in_messages(messages, context.rules))) for messages in batch]
+    return [Seen(findings=tuple(found)) for found in find_in_conversations(batch, context.rules)]
 
 
 def _touches(text: str, finding: Finding, stand_ins: Collection[str]) -> bool:

@@ -6,11 +6,11 @@ A batch is packed where it is made, so that the process that stores it only pass
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from backend.intake.conversations import Imported, convert
-from backend.intake.drafts import Draft, Making, draft
+from backend.intake.drafts import Draft, Making, drafts
 from backend.intake.faqs import FaqDraft, faq_draft
 from backend.intake.mapping import Mapping
 from backend.intake.readers.rows import Rejected, Row
@@ -63,10 +63,15 @@ class Drafter:
 
 def made(rows: Sequence[Row | Rejected], recipe: Recipe) -> Batch:
     """The drafts of these rows, and the rows that cannot be taken."""
+    items = [row if isinstance(row, Rejected) else convert(row, recipe.mapping) for row in rows]
+    taken = [item for item in items if isinstance(item, Imported)]
+    if recipe.as_faqs:
+        results: Iterator[Draft | FaqDraft | Rejected] = (faq_draft(item, text_max=recipe.making.text_max) for item in taken)
+    else:
+        results = iter(drafts(taken, recipe.making))
     batch = Batch([], [], [])
-    for row in rows:
-        item = row if isinstance(row, Rejected) else convert(row, recipe.mapping)
-        result = _drafted(item, recipe) if isinstance(item, Imported) else item
+    for item in items:
+        result = item if isinstance(item, Rejected) else next(results)
         if isinstance(result, Draft):
             batch.drafts.append(result)
         elif isinstance(result, FaqDraft):
@@ -74,12 +79,6 @@ def made(rows: Sequence[Row | Rejected], recipe: Recipe) -> Batch:
         else:
             batch.rejected.append(result)
     return batch
-
-
-def _drafted(item: Imported, recipe: Recipe) -> Draft | FaqDraft | Rejected:
-    if recipe.as_faqs:
-        return faq_draft(item, text_max=recipe.making.text_max)
-    return draft(item, recipe.making)
 
 
 def packed(batch: Batch, *, last_line: int) -> Packed:

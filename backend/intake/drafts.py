@@ -71,6 +71,14 @@ class Draft(NamedTuple):
     """What stand-ins took the place of, also in the label."""
 
 
+class Ready(NamedTuple):
+    """A conversation that can become a record, repaired."""
+
+    imported: Imported
+    messages: tuple[Message, ...]
+    repairs: list[Found]
+
+
 class Making(NamedTuple):
     """How drafts are made."""
 
@@ -81,18 +89,30 @@ class Making(NamedTuple):
     """Put in place of personal data instead of masks."""
 
 
-def draft(imported: Imported, making: Making) -> Draft | Rejected:
-    """The record to be, repaired, and masked where that was asked for; or why there can be none."""
+def drafts(conversations: Sequence[Imported], making: Making) -> list[Draft | Rejected]:
+    """For each conversation the record to be, repaired, and masked where that was asked for; or why there can be none."""
+    ready = [_ready(imported, making.text_max) for imported in conversations]
+    found = iter(personal.find_in_conversations([one.messages for one in ready if isinstance(one, Ready)], making.rules))
+    return [one if isinstance(one, Rejected) else _draft(one, next(found), making) for one in ready]
+
+
+def _ready(imported: Imported, text_max: int) -> Ready | Rejected:
     conversation = imported.conversation
     repaired, found = _repair(conversation.messages)
-    if reason := _refusal(imported, making.text_max) or fault(repaired, answer=False):
+    if reason := _refusal(imported, text_max) or fault(repaired, answer=False):
         return Rejected(imported.line, reason, conversation.messages[-1].content[:EXCERPT])
+    return Ready(imported, repaired, found)
+
+
+def _draft(ready: Ready, findings: list[Finding], making: Making) -> Draft:
+    imported, repaired, found = ready
+    conversation = imported.conversation
     texts = [(conversation.messages, "")]
     if found:
         changes = dict.fromkeys(change for item in found for change in item.changes)
         texts.append((repaired, f"Repaired on import: {', '.join(changes)}"))
     originals: list[Original] = []
-    newest, personal_data = _personal(repaired, len(texts) - 1, making, originals)
+    newest, personal_data = _personal(repaired, findings, len(texts) - 1, making, originals)
     if newest != repaired:
         texts.append((newest, "Personal data masked on import"))
     found += personal_data
@@ -116,12 +136,11 @@ def draft(imported: Imported, making: Making) -> Draft | Rejected:
 
 
 def _personal(
-    messages: tuple[Message, ...], version: int, making: Making, originals: list[Original]
+    messages: tuple[Message, ...], findings: list[Finding], version: int, making: Making, originals: list[Original]
 ) -> tuple[tuple[Message, ...], list[Found]]:
     """The messages, masked where that was asked for, and what was found in them. Taking a span away can lay bare another:
     that one stays open.
     """
-    findings = personal.find_in_messages(messages, making.rules)
     if not making.mask or not findings:
         return messages, [Found(finding, version) for finding in findings]
     findings = _replacing(findings, messages, making, originals)

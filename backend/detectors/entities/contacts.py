@@ -21,11 +21,15 @@ _SITE = re.compile(
     r"ie|ca|au|nz|br|mx|in|jp|cn|ru|gr)(?![\w@-]|\.\w)(?:/[^\s<>\"'()]{0,200})?",
     re.IGNORECASE,
 )
+_BEFORE_A_SITE, _AFTER_A_POINT = re.compile(r"://|\.\w"), re.compile(r"\.\w")
+"""In every text that holds what those find; much faster to look for."""
 _IP4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IP6 = re.compile(r"(?<![\w:])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:])", re.IGNORECASE)
 _VERSION = re.compile(r"(?:version|release|firmware|build|v\.?)\s*$", re.IGNORECASE)
 # Digits with at most two separators between them; what they are is decided below, not by the pattern.
 _DIGITS = re.compile(r"(?<![\w@.,+/-])(?:\+ ?)?\(?\d(?:[ ().\u00a0\u2011-]{0,3}\d){6,24}(?=x\d|(?![\w@]))(?![.,/-]\d)")
+SHORTEST_NUMBER = 7
+"""The fewest digits that stand in a run which may be a phone or a card."""
 _EXTENSION = re.compile(r"(?:,? ?(?:ext|extension)\.? ?| ?x ?)\d{1,6}\b", re.IGNORECASE)
 _PHONE_WORD = re.compile(
     r"\b(?:phones?|tele?phone|tel|mobile|mob|cell|cellphone|fax|desk|hotline|call(?:ed|ing)?|sms|text(?:ed|ing)?"
@@ -57,14 +61,18 @@ def emails(text: str) -> Iterator[Span]:
 
 def sites(text: str) -> Iterator[Span]:
     """Web addresses, also without https://."""
-    for pattern, score in ((_URL, 1.0), (_SITE, 0.8)):
+    for pattern, score, hint in ((_URL, 1.0, _BEFORE_A_SITE), (_SITE, 0.8, _AFTER_A_POINT)):
+        if not hint.search(text):
+            continue
         for match in pattern.finditer(text):
             yield Span(match.start(), match.start() + len(match[0].rstrip(".,;:!?")), Entity.DOMAIN_NAME, score)
 
 
 def ip_addresses(text: str) -> Iterator[Span]:
     """IP addresses of both versions."""
-    for pattern in (_IP4, _IP6):
+    for pattern, mark, least in ((_IP4, ".", 3), (_IP6, ":", 2)):
+        if text.count(mark) < least:
+            continue
         for match in pattern.finditer(text):
             if _VERSION.search(text, max(0, match.start() - 12), match.start()):
                 continue

@@ -7,7 +7,7 @@ this package.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from backend.detectors.entities import addresses, contacts, gazetteer, moments, numbers, references, tagger
 from backend.detectors.entities.spans import Entity, Span, without_overlaps
@@ -16,6 +16,7 @@ VERSION = "2"
 _LEAST = 0.5
 _EDGES = ' \t\r\n,;:!?"“”()[]<>|*-–—>'
 _LETTER = re.compile(r"[^\W\d_]")
+_DIGIT = re.compile(r"\d")
 _NOBODY = frozenset(
     {
         "us", "uk", "eu", "usa", "uae", "atm", "pin", "app", "url", "faq", "pdf", "sms", "usb", "tv", "id", "ok", "okay",
@@ -36,11 +37,26 @@ def find_entities(
     """All spans by position, without overlaps. `patterns`: the project's number formats; `allowed`: words (in lower case)
     that are nobody's name; `whole_addresses`: also where an address is a block of lines.
     """
-    found = [
-        span
-        for span in (*_by_rule(text, patterns), *_by_model(text))
-        if span.score >= _LEAST and not _is_allowed(text, span, allowed)
+    return find_in_many([text], patterns=patterns, allowed=allowed, whole_addresses=whole_addresses)[0]
+
+
+def find_in_many(
+    texts: Sequence[str], *, patterns: Iterable[str] = (), allowed: frozenset[str] = frozenset(), whole_addresses: bool = False
+) -> list[list[Span]]:
+    """What `find_entities` gives for each of the texts; many together take less time."""
+    formats = tuple(patterns)
+    tagged = tagger.default().find_many(texts)
+    return [
+        _one_answer(text, [*_by_rule(text, formats), *_plausible(text, spans)], allowed, whole_addresses)
+        for text, spans in zip(texts, tagged, strict=True)
     ]
+
+
+def _one_answer(text: str, spans: list[Span], allowed: frozenset[str], whole_addresses: bool) -> list[Span]:
+    """The spans that stand, where those found overlap or continue each other."""
+    found = [span for span in spans if span.score >= _LEAST and not _is_allowed(text, span, allowed)]
+    if not found:
+        return []
     codes = {(span.start, span.end) for span in found if span.entity is Entity.ZIP_CODE}
     found = [span for span in found if span.entity is not Entity.STREET_ADDRESS or (span.start, span.end) not in codes]
     found = without_overlaps(found)
@@ -60,11 +76,13 @@ def _by_rule(text: str, patterns: Iterable[str]) -> Iterator[Span]:
         yield from contacts.emails(text)
     if "." in text or "://" in text:
         yield from contacts.sites(text)
-    if any(map(str.isdigit, text)):
+    digits = len(_DIGIT.findall(text))
+    if digits or not text.isascii():
         yield from references.find(text, patterns)
         yield from contacts.ip_addresses(text)
-        yield from contacts.phones(text)
-        yield from numbers.cards(text)
+        if digits >= contacts.SHORTEST_NUMBER:
+            yield from contacts.phones(text)
+            yield from numbers.cards(text)
         yield from numbers.ibans(text)
         yield from numbers.identities(text)
         yield from moments.dates(text)
@@ -72,8 +90,8 @@ def _by_rule(text: str, patterns: Iterable[str]) -> Iterator[Span]:
         yield from moments.postcodes(text)
 
 
-def _by_model(text: str) -> Iterator[Span]:
-    for span in tagger.default().find(text):
+def _plausible(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    for span in spans:
         if (trimmed := _trimmed(text, span)) and _is_plausible(text, trimmed):
             yield trimmed
 

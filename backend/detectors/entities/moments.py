@@ -23,6 +23,9 @@ _DATES = re.compile(
     rf"|{_MONTH},? (?:of )?(?:19|20)\d\d)(?![\w/-])(?!\.\d)",
     re.IGNORECASE,
 )
+_NUMBERED_DATE = re.compile(r"\d[-/.]\d")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_FOUR_DIGITS = re.compile(r"1[89]\d\d|20[0-4]\d")
 _YEAR = re.compile(
     r"(?:\b(?:in|since|until|till|from|of|by|before|after|around|during|year|to|and|a|the|late|early|circa|class of|for)\s"
     r"|[(,]\s?|–|^)(1[89]\d\d|20[0-4]\d)(?=[\s).,;:!?]|$)(?![.,]\d)"
@@ -40,6 +43,8 @@ _AGE = re.compile(
     r"|(?<=turning )(1[01]\d|[1-9]\d?)(?!\w|[.,:]\d| ?[%$€£]))",
     re.IGNORECASE,
 )
+_NUMBER = re.compile(r"(?<!\w)[1-9]")
+"""Where an age may begin."""
 _LEAST_AGE = re.compile(r"[ -]?(?:years?|yrs?)?[ -]?(?:old|of age)? ?(?:or|and|\+) ?(?:older|over|above|more|younger|under)?")
 """After the number: a rule about ages, not somebody's age."""
 _AGE_OF = re.compile(
@@ -48,6 +53,14 @@ _AGE_OF = re.compile(
     r"(1[01]\d|[1-9]\d)(?=\s*(?:[.,!?;]|$)(?!\d)|\s+(?:and|now|but|when|at the time|from|with|living)\b)",
     re.IGNORECASE,
 )
+_BEFORE_AN_AGE = tuple(
+    f"{word} {digit}"
+    for word in ("am", "'m", "im", "is", "'s", "was", "be", "only", "just", "now", "already", "about")
+    for digit in range(1, 10)
+)
+"""What stands before a number that `_AGE_OF` finds, with its first digit."""
+_AFTER_SUCH_A_WORD = re.compile(r"[msetyw] [1-9]", re.IGNORECASE)
+_LETTER_AND_DIGIT = re.compile(r"[A-Z]\d")
 _ZIP = re.compile(
     r"\b(?:zip(?:[ -]?code)?|post(?:al)?[ -]?code|postcode|plz)\b(?: (?:is|was|to|number|of))?[ :#=-]{1,3}"
     r"(?=[A-Z0-9 -]{0,6}\d)([A-Z0-9]{2,5}(?:[ -][A-Z0-9]{2,4})?|\d{3,10})(?![\w])",
@@ -58,12 +71,20 @@ _UK_OR_CANADA = re.compile(
 )
 
 
+def _may_hold(text: str, words: tuple[str, ...]) -> bool:
+    """Whether one of the words in lower case may stand in the text, whatever its case. Much faster than any pattern."""
+    if not text.isascii():  # patterns know more letters that are one but for their case
+        return True
+    lowered = text.lower()
+    return any(word in lowered for word in words)
+
+
 def dates(text: str) -> Iterator[Span]:
     """Dates and years; with a word of birth before them, dates of birth."""
-    for match in _DATES.finditer(text):
+    for match in _DATES.finditer(text) if _may_hold(text, _MONTHS) or _NUMBERED_DATE.search(text) else ():
         if any(sign.isdigit() for sign in match[0]):
             yield _dated(text, match.start(), match.end(), 0.9)
-    for match in _YEAR.finditer(text):
+    for match in _YEAR.finditer(text) if _FOUR_DIGITS.search(text) else ():
         yield _dated(text, match.start(1), match.end(1), 0.6)
 
 
@@ -74,17 +95,19 @@ def _dated(text: str, start: int, end: int, score: float) -> Span:
 
 def ages(text: str) -> Iterator[Span]:
     """Ages: the number alone."""
-    for match in _AGE.finditer(text):
-        if _LEAST_AGE.match(text, match.end()):
+    for number in _NUMBER.finditer(text):
+        match = _AGE.match(text, number.start())
+        if match is None or _LEAST_AGE.match(text, match.end()):
             continue
         yield Span(match.start(), match.end(), Entity.AGE, 0.8)
-    for match in _AGE_OF.finditer(text):
+    may_hold = _AFTER_SUCH_A_WORD.search(text) and _may_hold(text, _BEFORE_AN_AGE)
+    for match in _AGE_OF.finditer(text) if may_hold or not text.isascii() else ():
         yield Span(match.start(1), match.end(1), Entity.AGE, 0.7)
 
 
 def postcodes(text: str) -> Iterator[Span]:
     """Postal codes after a word that names them, and British and Canadian ones, whose form is their own."""
-    for match in _ZIP.finditer(text):
+    for match in _ZIP.finditer(text) if _may_hold(text, ("zip", "post", "plz")) else ():
         yield Span(match.start(1), match.end(1), Entity.ZIP_CODE, 0.9)
-    for match in _UK_OR_CANADA.finditer(text):
+    for match in _UK_OR_CANADA.finditer(text) if _LETTER_AND_DIGIT.search(text) else ():
         yield Span(match.start(), match.end(), Entity.ZIP_CODE, 0.8)

@@ -163,9 +163,15 @@ _NUMBERS: tuple[tuple[re.Pattern[str], _Check | None, Entity, float], ...] = tup
     )
 )  # fmt: skip
 
+_DIGIT, _DRIVING = re.compile(r"\d"), re.compile("driv", re.IGNORECASE)
+_FEWEST_DIGITS = 6
+"""In each of these numbers; only a driver's licence may have fewer."""
+
 
 def identities(text: str) -> Iterator[Span]:
     """National identity numbers, driver's licences and bank accounts."""
+    if len(_DIGIT.findall(text)) < _FEWEST_DIGITS and not _DRIVING.search(text):
+        return
     for pattern, check, entity, score in _NUMBERS:
         for match in pattern.finditer(text):
             separators = r"[ .]" if check is hetu else r"[ .+-]"
