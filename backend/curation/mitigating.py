@@ -93,11 +93,7 @@ def undo(*, session: Session, actor: Actor, project_id: int, mitigation_id: int)
         raise NotFound("There is no such mitigation in this project.")
     if done.undone_at is not None:
         raise AlreadyDone("This was undone before. Nothing was changed.")
-    if done.kind is MitigationKind.COUNTERFACTUALS:
-        gone = take_back(session=session, project_id=project_id, source_id=int(done.after["source_id"]), keep_touched=True)
-        changes = len(gone)
-    else:
-        changes = _put_back(session, done)
+    changes = len(_remove(session, done)) if done.kind is MitigationKind.COUNTERFACTUALS else _put_back(session, done)
     done.undone_at, done.undone_by = now(), actor.account_id
     session.add(done)
     audit.record(
@@ -219,6 +215,14 @@ def _add(session: Session, actor: Actor, project_id: int, plan: Plan, done: Miti
     source_id = session.exec(select(Record.source_id).where(Record.id == ids[0])).one()
     done.after = {**done.after, "made": len(ids), "source_id": source_id}
     return len(ids)
+
+
+def _remove(session: Session, done: Mitigation) -> list[int]:
+    """Take the copies back that nobody has worked on; none where somebody took the whole batch back before."""
+    source_id = int(done.after["source_id"])
+    if session.get(Source, source_id) is None:
+        return []
+    return take_back(session=session, project_id=done.project_id, source_id=source_id, keep_touched=True)
 
 
 def _know_made_up(session: Session, ids: Sequence[int]) -> None:

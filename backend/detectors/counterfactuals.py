@@ -76,17 +76,19 @@ def variants(messages: Sequence[Message], *, seed: int, kinds: Collection[str] =
 
 def _swaps(messages: Sequence[Message], *, seed: int, kinds: Collection[str], each: int) -> Iterable[Swap]:
     texts = [message.content for message in messages]
-    draw = random.Random(f"{seed}\x00" + "\x00".join(texts))  # noqa: S311 - a choice of examples, not a secret
-    found = [mention for text in texts for mention in mentions(text)]
+    found = [(text, one) for text in texts for one in mentions(text)]
     names = {_place(text[start:end]) for text in texts for start, end in _name_spans(text)}
-    if identity_words.GENDER in kinds and (names or {one.value for one in found} & {"women", "men"}):
+    if not found and not names:
+        return
+    draw = random.Random(f"{seed}\x00" + "\x00".join(texts))  # noqa: S311 - a choice of examples, not a secret
+    if identity_words.GENDER in kinds and (names or {one.value for _, one in found} & {"women", "men"}):
         yield Swap(kind=identity_words.GENDER, first="women", second="men")
     if NAME in kinds:
         for held in sorted({place[0] for place in names}):
             others = [other for other in NAMES if other != held]
             for other in draw.sample(others, min(each, len(others))):
                 yield Swap(kind=NAME, first=held, second=other, turn=draw.randrange(len(NAMES[held][0])))
-    words = {(one.group, text[one.start : one.end].casefold()) for text in texts for one in mentions(text)}
+    words = {(one.group, text[one.start : one.end].casefold()) for text, one in found}
     for group, values in FORMS.items():
         for value in sorted(value for value, forms in values.items() if any((group, form) in words for form in forms)):
             others = [other for other in values if other != value and (other in ETHNICITIES) == (value in ETHNICITIES)]

@@ -12,6 +12,7 @@ from backend.access.actors import Actor
 from backend.curation import mitigating
 from backend.curation.mitigation_queries import group_labels, history, outcome_labels, standing
 from backend.curation.plans import Plan
+from backend.curation.synthesis import take_back
 from backend.curation.weights import Resampling
 from backend.errors import AlreadyDone, Conflict, Forbidden, InvalidInput, NotFound, NotReady
 from backend.store.accounts import AuditEntry
@@ -179,6 +180,17 @@ def test_undoing_counterfactuals_leaves_what_somebody_has_worked_on(small_shop: 
     assert small_shop.undo(done.id) == 1
     left = [record for record in small_shop.records() if record.made_by is MadeBy.COUNTERFACTUAL]
     assert [record.id for record in left] == [made[0].id]
+
+
+def test_counterfactuals_that_were_taken_back_elsewhere_are_undone_without_a_word(small_shop: Shop) -> None:
+    with small_shop.database.writing() as session:
+        small_shop.approved(session, "My wife wants a chair", "Here it is.")
+        session.commit()
+    done = small_shop.apply(Plan(kind=MitigationKind.COUNTERFACTUALS, swaps=("gender",)))
+    with small_shop.database.writing() as session:
+        take_back(session=session, project_id=small_shop.project_id, source_id=done.after["source_id"])
+        session.commit()
+    assert small_shop.undo(done.id) == 0
 
 
 def test_a_plan_that_makes_no_sense_is_refused_in_words(small_shop: Shop) -> None:
