@@ -27,7 +27,7 @@ from backend.detectors.topics import LEAST_TEXTS, MOST_FITTED, SLICE, Assigner, 
 from backend.store.curation import Topic
 from backend.store.locking import locked_project
 from backend.store.records import Project, Record, RecordRevision
-from backend.store.slicing import set_slice
+from backend.store.slicing import set_slice, slice_of
 
 NO_TOPIC = "no topic"
 """The slice's value for questions that fit none."""
@@ -99,7 +99,7 @@ def _read(session: Session, project_id: int, conditions: Sequence[Any]) -> Itera
     last = 0
     while True:
         query = (
-            columns(Record.id, col(Record.slices)[SLICE].as_string(), RecordRevision.messages)  # type: ignore[call-overload]
+            columns(Record.id, slice_of(session, SLICE), RecordRevision.messages)  # type: ignore[call-overload]
             .join(RecordRevision, (col(RecordRevision.record_id) == Record.id) & (col(RecordRevision.number) == Record.head))
             .where(Record.project_id == project_id, col(Record.id) > last, *conditions)
             .order_by(col(Record.id))
@@ -170,7 +170,7 @@ def _put(session: Session, project_id: int, *, everything: bool, tell: Callable[
     topic_names = {row.id or 0: row.name for row in rows}
     names = [*(topic_names[row.merged_into or row.id or 0] for row in rows), NO_TOPIC]
     assigner = Assigner([row.centre for row in rows])
-    open_ones = or_(col(Record.slices)[SLICE].as_string().is_(None), col(Record.head) > 1)
+    open_ones = or_(slice_of(session, SLICE).is_(None), col(Record.head) > 1)
     conditions = [] if everything else [open_ones]
     total = session.exec(select(func.count()).where(Record.project_id == project_id, *conditions)).one() or 1
     session.commit()
@@ -193,7 +193,7 @@ def _put(session: Session, project_id: int, *, everything: bool, tell: Callable[
 
 def count_sizes(session: Session, project_id: int) -> None:
     """Note at each topic how many records it has; those merged into others have none of their own."""
-    topic = col(Record.slices)[SLICE].as_string()
+    topic = slice_of(session, SLICE)
     query = columns(topic, func.count()).where(col(Record.project_id) == project_id).group_by(topic)
     sizes: Counter[str | None] = Counter()
     for name, count in session.execute(query):

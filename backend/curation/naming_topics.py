@@ -24,7 +24,7 @@ from backend.errors import Conflict, InvalidInput, NotFound
 from backend.store.curation import CheckRun, Topic
 from backend.store.locking import locked_project
 from backend.store.records import Record, RecordRevision
-from backend.store.slicing import rename_slice, set_slice
+from backend.store.slicing import rename_slice, set_slice, slice_of
 from backend.vocabulary import FINISHED_JOBS, Action, Check
 
 LONGEST = 100
@@ -148,7 +148,7 @@ def _records_of(session: Session, project_id: int, name: str) -> tuple[list[int]
     query = (
         select(Record.id, RecordRevision.messages)
         .join(RecordRevision, (col(RecordRevision.record_id) == Record.id) & (col(RecordRevision.number) == Record.head))
-        .where(Record.project_id == project_id, col(Record.slices)[SLICE].as_string() == name)
+        .where(Record.project_id == project_id, slice_of(session, SLICE) == name)
         .order_by(col(Record.id))
         .limit(MOST_SPLIT + 1)
     )

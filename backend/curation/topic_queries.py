@@ -18,12 +18,13 @@ from backend.detectors import sentiment
 from backend.detectors.topics import LEAST_TEXTS, SLICE
 from backend.store.curation import CheckRun
 from backend.store.records import Record
+from backend.store.slicing import slice_of
 from backend.vocabulary import FINISHED_JOBS, Action, Check, RecordStatus
 
 TOPIC = SLICE
 """The slice's key."""
 LEAST = LEAST_TEXTS
-COLUMNS = ["id", "topic", "records", "share", "words", "approved", "negative", "includes"]
+COLUMNS = ["id", "topic", "records", "share", "approved", "negative", "includes", "words"]
 SNIPPET = 110
 _AT_ONCE = 1000
 
@@ -61,7 +62,7 @@ class Overview:
 def overview(session: Session, *, actor: Actor, project_id: int) -> Overview:
     """All of the page's first tab but the map. Sentiment is a share of the records that have one."""
     allow(actor, Action.VIEW_RECORDS, project_id)
-    topic, mood = col(Record.slices)[SLICE].as_string(), col(Record.slices)[sentiment.SLICE].as_string()
+    topic, mood = slice_of(session, SLICE), slice_of(session, sentiment.SLICE)
     query = columns(
         topic,
         func.count(),
@@ -116,7 +117,7 @@ def places(session: Session, *, actor: Actor, project_id: int) -> pd.DataFrame:
     rows: list[tuple[int, str, float, float, str]] = []
     for start in range(0, len(ids), _AT_ONCE):
         query = columns(
-            Record.id, col(Record.slices)[SLICE].as_string(), Record.prompt
+            Record.id, slice_of(session, SLICE), Record.prompt
         ).where(  # type: ignore[call-overload]
             Record.project_id == project_id, col(Record.id).in_(ids[start : start + _AT_ONCE])
         )

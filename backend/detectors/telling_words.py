@@ -87,7 +87,7 @@ def _best(counts: _Counts, topic: int, most: int) -> list[str]:
     def worth(term: str) -> float:
         inside = here[term] / size
         outside = (counts.overall[term] - here[term] + 1) / (total - size + len(counts.sizes))
-        return inside * float(np.log1p(inside / outside)) * (1.6 if " " in term else 1.0)
+        return inside * float(np.log1p(inside / outside)) * (1.3 if " " in term else 1.0)
 
     known = (term for term, n in here.items() if n >= least and not any(map(_is_name, term.split())))
     ranked = sorted(known, key=lambda term: (-worth(term), term))

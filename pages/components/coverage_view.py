@@ -87,7 +87,7 @@ def _title(subject: str) -> str:
 def _lacking(row: Cover) -> str:
     if row.subject == NO_TOPIC:
         return f"{row.chats:,} chats"
-    return f"{row.missing:,} approved records more ({row.approved:,} now)"
+    return f"{row.missing:,} more approved records needed ({row.approved:,} now)"
 
 
 def _why(row: Cover) -> str:
@@ -99,7 +99,7 @@ def _why(row: Cover) -> str:
     if row.down_share and row.thumbs:
         share, low, high = row.down_share
         parts.append(f"thumbs down in {share:.0%} of {row.thumbs:,} verdicts ({low:.0%} to {high:.0%})")
-    return ". ".join(parts)
+    return " · ".join(parts)
 
 
 def _steps(visit: Visit, key: str, row: Cover) -> None:

@@ -120,10 +120,10 @@ def test_an_expert_sees_topics_and_coverage_but_changes_nothing(house: Runtime, 
     assert not page.exception
     said = words(page)
     assert "newest 30 chats" in said
-    assert f"{refund.name}: 20 approved records more" in said
+    assert f"{refund.name}: 20 more approved records needed" in said
     page.number_input(key="coverage-target").set_value(5).run()
     assert not page.exception
-    assert f"{refund.name}: 5 approved records more" in words(page)
+    assert f"{refund.name}: 5 more approved records needed" in words(page)
 
 
 def test_without_chats_coverage_is_by_the_target_and_says_so(house: Runtime, lead: Actor) -> None:
