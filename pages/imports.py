@@ -7,11 +7,11 @@ import streamlit as st
 from backend.intake.queries import has_records, imports
 from backend.intake.sampling import load_sample
 from backend.vocabulary import Action
-from pages.components import background
 from pages.components.archive_form import show_taken
 from pages.components.findings_panel import show_findings
-from pages.components.import_form import AS_FAQS, ROUND, WORK, show_import_form
+from pages.components.import_form import show_import_form
 from pages.components.import_result import show_imports, show_summary
+from pages.components.import_work import finished, show_close
 from pages.components.notices import attempt, guarded, tell
 from pages.components.visit import Visit, require
 
@@ -36,17 +36,14 @@ st.text("Files come in whole or not at all. Nothing is changed in silence: repai
 with visit.reading() as session:
     listed = imports(session, actor=visit.actor, project_id=visit.project_id)
     empty = not has_records(session, project_id=visit.project_id)
-work = background.show_progress(WORK)
-if work is not None and work.result is not None:
-    if not work.seen:
-        work.seen = True
-        st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+outcomes = finished(visit)
+if outcomes is not None:
     with guarded(), st.container(border=True):
-        if isinstance(work.result, list):
-            show_taken(visit, work.result)
+        if len(outcomes) == 1 and outcomes[0].summary is not None:
+            show_summary(visit, outcomes[0].summary, as_faqs=outcomes[0].as_faqs)
         else:
-            show_summary(visit, work.result, as_faqs=st.session_state.get(AS_FAQS, False))
-        st.button("Close this summary", on_click=background.forget, args=(WORK,))
+            show_taken(visit, outcomes)
+        show_close(visit)
 elif empty and visit.project is not None:
     _offer_sample(visit, visit.project.slug)
 with guarded():
