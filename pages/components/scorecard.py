@@ -14,7 +14,7 @@ HEADLINES = 4
 _WHOLE = 100
 """From here on decimals say nothing."""
 _MEASURES = {
-    "Measure": st.column_config.TextColumn(width=360),
+    "Measure": st.column_config.TextColumn(width=400),
     "Value": st.column_config.TextColumn(width=150),
     "95% interval": st.column_config.TextColumn(width=120),
     "Goal": st.column_config.TextColumn(width=110),
