@@ -221,6 +221,7 @@ class Filing:
             "copies": 1,
             "made_by": MadeBy.PEOPLE,
             "made_from": None,
+            "made_with": [],
             "created_at": self._at,
         }
 

@@ -7,43 +7,15 @@ from typing import Any
 import streamlit as st
 
 from backend.intake.archives import is_archive
-from backend.intake.files import EXTENSIONS, Options, Preview, Progress, limits_of, preview, try_mapping
-from backend.intake.importing import Summary, already_imported, import_file
-from backend.intake.mapping import Mapping
-from backend.vocabulary import Action
-from pages.components import background
+from backend.intake.files import EXTENSIONS, Options, Preview, limits_of, preview, try_mapping
+from backend.intake.importing import already_imported
 from pages.components.archive_form import show_archive
+from pages.components.import_options import ask_approved, ask_general, ask_mask
+from pages.components.import_work import ROUND, Incoming, start
 from pages.components.kept_mappings import choose_kept, offer_to_keep
 from pages.components.mapping_form import mapping_form, show_first, show_rows, show_verdict
-from pages.components.notices import attempt, plain, tell
+from pages.components.notices import attempt, plain
 from pages.components.visit import Visit
-
-WORK, AS_FAQS = "import_work", "import_as_faqs"
-ROUND = "import_round"  # counts finished imports, so that the uploader is empty again after each
-
-
-def _start(visit: Visit, name: str, content: bytes, mapping: Mapping, options: Options) -> None:
-    with visit.writing():  # looks up again who is signed in; the thread cannot
-        database = visit.database
-
-    def work(progress: Progress) -> Summary:
-        with database.writing() as session:
-            return import_file(
-                session=session,
-                actor=visit.actor,
-                project_id=visit.project_id,
-                name=name,
-                content=content,
-                settings=visit.settings,
-                mapping=mapping,
-                options=options,
-                progress=progress,
-            )
-
-    if background.begin(WORK, name, work):
-        st.session_state[AS_FAQS] = options.as_faqs
-    else:
-        tell("info", "An import is still going on. Wait for its end, then start this one.")
 
 
 def _look(upload: Any, visit: Visit) -> tuple[bytes, Preview]:
@@ -60,16 +32,9 @@ def _options(visit: Visit, looked: Preview, key: str) -> Options:
     kind = st.radio(
         "Take the rows as", ["records", "FAQs"], index=int(looked.looks_like_faqs), horizontal=True, key=f"{key}_as"
     )
-    as_faqs = kind == "FAQs"
-    if not as_faqs:
-        return Options(mask=st.checkbox(
-            "Mask personal data at once", key=f"{key}_mask",
-            help="As a revision that can be undone. Otherwise they are marked, and masked below or in review.",
-        ))  # fmt: skip
-    approved = visit.may(Action.APPROVE_FAQ) and st.checkbox(
-        "These FAQs are already approved", key=f"{key}_approved", help="Otherwise each waits for an expert's approval."
-    )
-    return Options(as_faqs=True, approved=approved)
+    if kind == "FAQs":
+        return Options(as_faqs=True, approved=ask_approved(visit, key))
+    return Options(mask=ask_mask(visit, key), general=ask_general(key))
 
 
 def show_import_form(visit: Visit) -> None:
@@ -85,7 +50,7 @@ def show_import_form(visit: Visit) -> None:
         st.session_state.pop("import_preview", None)
         return
     if is_archive(upload.getvalue(), upload.name, limits=limits_of(visit.settings)):
-        show_archive(visit, upload, work=WORK, key=key)
+        show_archive(visit, upload, key=key)
         return
     content, looked = _look(upload, visit)
     st.text(f"Recognised as: {looked.recognition.kind}. {looked.recognition.explanation}\n({looked.format}, {looked.detail})")
@@ -106,6 +71,7 @@ def show_import_form(visit: Visit) -> None:
     show_verdict(tried)
     st.button(
         "Import", type="primary", icon=":material/upload_file:", key=f"{key}_go",
-        on_click=attempt, args=(_start, visit, upload.name, content, mapping, options),
+        on_click=attempt, args=(start, visit, upload.name, [Incoming(upload.name, content, options, mapping)]),
+        kwargs={"alone": True},
     )  # fmt: skip
     show_first(tried, key=key)

@@ -29,11 +29,30 @@ def show_summary(visit: Visit, summary: Summary, *, as_faqs: bool) -> None:
     ]
     for column, (name, value, why) in zip(st.columns(len(numbers)), numbers, strict=True):
         column.metric(name, f"{value:,}", help=why)
+    show_remarks(summary)
     if summary.rejected:
         show_rejected(visit, summary.source_id, summary.rejected)
     page, label = ("faqs", "Next: look through the FAQs") if as_faqs else ("review", "Next: review the records")
     if (PAGES / f"{page}.py").exists():
         st.page_link(f"{page}.py", label=label, icon=":material/arrow_forward:")
+
+
+def show_remarks(summary: Summary, *, name: str = "") -> None:
+    """What else is to be known of an import; `name` where several are shown."""
+    where = f"{name}: " if name else ""
+    if summary.labels:
+        poor = f" {summary.poor:,} answers are called bad there and wait for better ones." if summary.poor else ""
+        st.text(
+            f"{where}{summary.labels:,} judgements on answers came along; they teach once their records are approved.{poor}"
+        )
+    if not summary.compared:
+        st.info(
+            plain(f"{where}Only exact repeats were looked for among so many. Clean compares them next; "
+                  "until then none of them enters a snapshot."),
+            icon=":material/compare_arrows:",
+        )  # fmt: skip
+        if (PAGES / "cleaning.py").exists():
+            st.page_link("cleaning.py", label="Next: clean them", icon=":material/cleaning_services:")
 
 
 def show_rejected(visit: Visit, source_id: int, count: int) -> None:
