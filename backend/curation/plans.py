@@ -63,6 +63,21 @@ class Plan:
         return {**asdict(self), "kind": self.kind.value, "how": self.how.value, "swaps": list(self.swaps)}
 
 
+def shares_of(text: str) -> dict[str, float]:
+    """Target shares as they are typed: "mail=40, phone=60". Nothing typed is no target. Raises InvalidInput."""
+    found = {}
+    for part in filter(str.strip, text.split(",")):
+        name, _, number = part.rpartition("=")
+        try:
+            share = float(number)
+        except ValueError:
+            share = -1.0
+        if not name.strip() or not 0 <= share < float("inf"):
+            raise InvalidInput("Write target shares as group=number, separated by commas, such as mail=40, phone=60.")
+        found[name.strip()] = share
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """What the plan would set, by record id, and the report before and after."""

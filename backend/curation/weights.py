@@ -107,6 +107,8 @@ def _targets(sizes: Counter[str], how: Resampling, shares: Mapping[str, float] |
     if how is not Resampling.SHARES:
         size = max(sizes.values(), default=0) if how is Resampling.OVER else min(sizes.values(), default=0)
         return dict.fromkeys(sizes, size)
+    if unknown := sorted(set(shares or {}) - set(sizes)):
+        raise InvalidInput(f"No record is of the group “{unknown[0]}”. The groups are: {', '.join(sorted(sizes)[:20])}.")
     asked = {name: float((shares or {}).get(name, 0 if shares else 1)) for name in sizes}
     if any(share < 0 for share in asked.values()) or sum(asked.values()) <= 0:
         raise InvalidInput("Target shares are numbers of 0 or more, and not all 0.")

@@ -9,7 +9,7 @@ import streamlit as st
 from backend.curation import mitigating, mitigation_queries
 from backend.curation.labels import Label
 from backend.curation.mitigating import Preview
-from backend.curation.plans import MOST_VARIANTS, SWAPS, Plan
+from backend.curation.plans import MOST_VARIANTS, SWAPS, Plan, shares_of
 from backend.curation.weights import HIGHEST, LOWEST, MOST_COPIES, Resampling
 from backend.vocabulary import Action, MitigationKind
 from pages.components import mitigation_history
@@ -31,7 +31,7 @@ _WHAT = {
 _HOW = {
     Resampling.OVER: "Repeat small groups up to the largest",
     Resampling.UNDER: "Cut large groups down to the smallest",
-    Resampling.SHARES: "As many rows as now, all groups alike",
+    Resampling.SHARES: "As many rows as now, in equal or stated shares",
 }
 
 
@@ -84,8 +84,18 @@ def _plan(kind: MitigationKind, groups: list[Label], outcomes: list[Label]) -> P
                                     help="Rare combinations would count too much without a bound.")  # fmt: skip
         return Plan(kind=kind, slice_by=slice_by or "", outcome=outcome or "", lowest=lowest, highest=highest)
     how = second.selectbox("How", list(Resampling), format_func=_HOW.__getitem__, key="mitigation-how")
-    seed = st.number_input("Draw", 0, 9999, 0, key="mitigation-seed", help="Which rows are repeated or left out.")
-    return Plan(kind=kind, slice_by=slice_by or "", how=how or Resampling.OVER, seed=int(seed))
+    first, second = st.columns(2)
+    seed = first.number_input("Draw", 0, 9999, 0, key="mitigation-seed", help="Which rows are repeated or left out.")
+    shares: dict[str, float] = {}
+    if how is Resampling.SHARES:
+        wanted = second.text_input(
+            "Target shares",
+            key="mitigation-shares",
+            placeholder="mail=40, phone=60",
+            help="Empty for all groups alike; a group that is not named gets none.",
+        )
+        shares = shares_of(wanted)
+    return Plan(kind=kind, slice_by=slice_by or "", how=how or Resampling.OVER, seed=int(seed), shares=shares)
 
 
 def _keep(plan: Plan) -> None:
@@ -133,10 +143,10 @@ def _warned(plan: Plan, after: dict[str, Any]) -> str:
     if plan.kind is MitigationKind.REWEIGHING:
         cut = after["cut"]
         return f"{cut} combinations reach a bound, so a gap stays." if cut else "No weight reaches a bound."
-    dropped = f"{after['dropped']:,} would be left out of training; " if after["dropped"] else ""
+    dropped = f"{after['dropped']:,} would be left out of training. " if after["dropped"] else ""
     most = after["most_copies"]
     limit = ", the limit, so the smallest groups fall short" if most == MOST_COPIES else ""
-    return f"{dropped}the most repeated row stands there {most} times{limit}."
+    return f"{dropped}The most repeated row stands there {most} times{limit}."
 
 
 def _show_standing(held: mitigation_queries.Standing) -> None:

@@ -128,6 +128,22 @@ def test_the_other_mitigations_are_previewed_and_applied(
     assert bool(repeated) == (kind is MitigationKind.RESAMPLING)
 
 
+def test_target_shares_are_typed_and_a_wrong_one_is_told_in_words(house: Runtime, lead: Actor, records: None) -> None:
+    page = on(house, lead, "Mitigations")
+    page.session_state["mitigation-kind"] = MitigationKind.RESAMPLING
+    page = page.run()
+    page.selectbox(key="mitigation-how").select("shares").run()
+    page.text_input(key="mitigation-shares").set_value("mail: 3").run()
+    assert any("group=number" in error.value.replace("\\", "") for error in page.error)
+    page.text_input(key="mitigation-shares").set_value("mail=3, phone=1").run()
+    page = press(press(page, "Preview"), "Apply")
+    assert not page.exception
+    with house.database.reading() as session:
+        held = session.exec(select(Record)).all()
+        assert sum(record.copies for record in held if record.slices["channel"] == "mail") == 46
+        assert sum(record.copies for record in held) == 62
+
+
 def test_experts_do_not_see_the_page(house: Runtime, lead: Actor) -> None:
     with house.database.writing() as session:
         expert = a_person(session, "e@example.org", project=session.exec(select(Project)).one(), role=Role.EXPERT)

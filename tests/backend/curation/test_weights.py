@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from backend.curation.plans import shares_of
 from backend.curation.weights import HIGHEST, LOWEST, MOST_COPIES, Resampling, gap, resample, reweigh, table
 from backend.errors import InvalidInput
 
@@ -83,3 +84,13 @@ def test_target_shares_that_were_stated_are_kept_to() -> None:
     assert min(copies[80:]) == 2
     with pytest.raises(InvalidInput):
         resample(slices, how=Resampling.SHARES, seed=1, shares={"de": -1.0, "en": 1.0})
+    with pytest.raises(InvalidInput, match="de, en"):
+        resample(slices, how=Resampling.SHARES, seed=1, shares={"fr": 1.0})
+
+
+def test_target_shares_are_read_as_they_are_typed() -> None:
+    assert shares_of(" mail=40, a=b=60.5 ,") == {"mail": 40.0, "a=b": 60.5}
+    assert shares_of("") == {}
+    for text in ("mail", "mail=", "=4", "mail=-1", "mail=nan", "mail=inf"):
+        with pytest.raises(InvalidInput):
+            shares_of(text)
