@@ -41,6 +41,7 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
         ("imports", "Import", "upload_file", Action.IMPORT),
         ("cleaning", "Clean", "cleaning_services", Action.REVIEW),
         ("records", "Records", "table_rows", Action.VIEW_RECORDS),
+        ("duplicates", "Duplicates", "content_copy", Action.VIEW_RECORDS),
         ("topics", "Topics", "category", Action.VIEW_RECORDS),
         ("detectors", "Detectors", "radar", Action.VIEW_RECORDS),
         ("privacy", "Privacy", "shield_person", Action.EDIT_SETTINGS),
