@@ -122,6 +122,8 @@ def _bulk(visit: Visit, rule: Rule, places: int, records: int) -> None:
             on_click=attempt, args=(fix_all, visit, rule, FIX),
             help="Each fix is a revision, and the records wait for review again. You can undo all of it at once.",
         )  # fmt: skip
+    elif kind in ELSEWHERE and ELSEWHERE[kind] == "duplicates":
+        st.text("On the Duplicates page all that repeats an earlier record is rejected by one rule, which can be undone.")
     else:
         st.text("These are for people: the checks say what is wrong, not what is right. Edit the records, or dismiss them.")
     with st.popover("Dismiss all of these", icon=":material/close:"):

@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from backend.curation import setting_rules
+from backend.curation import cleaning, setting_rules
 from backend.curation.queries import KINDS
-from backend.vocabulary import PERSONAL_FINDINGS, FindingKind, Replacement
+from backend.vocabulary import PERSONAL_FINDINGS, Check, FindingKind, Replacement
 from pages.components.notices import attempt, tell
 from pages.components.visit import Visit
 
@@ -16,7 +16,6 @@ _REPLACEMENTS = {
     Replacement.MASK: "A mask, such as [NAME]",
     Replacement.SURROGATE: "A stand-in that reads like the real thing; the same person always gets the same one",
 }
-_AFTER = "privacy_after"
 
 
 def show_rules(visit: Visit, held: Any) -> None:
@@ -45,12 +44,8 @@ def show_rules(visit: Visit, held: Any) -> None:
             help="Either is a revision that can be undone. What stands behind a stand-in is kept encrypted for admins.",
         )  # fmt: skip
         st.form_submit_button("Save", type="primary", icon=":material/save:", on_click=attempt, args=(_save, visit))
-    st.text("Records that are here already keep their findings until you look again.")
-    after = st.session_state.get(_AFTER, 0)
-    st.button(
-        "Look at the rest" if after else "Look at all records again", icon=":material/search:", key="privacy_again",
-        on_click=attempt, args=(_look, visit, after),
-    )  # fmt: skip
+    st.text("Records that are here already keep their findings until the check for personal data runs again.")
+    st.button("Look at all records again", icon=":material/search:", key="privacy_again", on_click=attempt, args=(_look, visit))
 
 
 def _save(visit: Visit) -> None:
@@ -65,13 +60,10 @@ def _save(visit: Visit) -> None:
             patterns=given["privacy_patterns"].splitlines(),
             replacement=given["privacy_replacement"],
         )
-    given.pop(_AFTER, None)
     tell("success", "Saved. New imports and edits go by it; press “Look at all records again” for the others.")
 
 
-def _look(visit: Visit, after: int) -> None:
+def _look(visit: Visit) -> None:
     with visit.writing() as session:
-        done = setting_rules.look_again(session=session, actor=visit.actor, project_id=visit.project_id, after=after)
-    st.session_state[_AFTER] = done.next_after or 0
-    rest = " There are more; press again." if done.next_after else ""
-    tell("success", f"Looked at {done.records:,} records; {done.found:,} places are open.{rest}")
+        cleaning.ask(session=session, actor=visit.actor, project_id=visit.project_id, checks=[Check.PERSONAL])
+    tell("success", "The records will be looked at as soon as a worker is free; the Clean page shows how far it is.")

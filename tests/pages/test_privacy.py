@@ -9,12 +9,14 @@ from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from backend.access.actors import Actor
+from backend.curation.checking import run_checks
 from backend.detectors.privacy import rules_of
 from backend.runtime import Runtime
 from backend.store.accounts import AuditEntry
+from backend.store.curation import CheckRun
 from backend.store.findings import refresh_findings
 from backend.store.records import Finding, Project, RecordRevision
-from backend.vocabulary import FindingKind, FindingStatus, Replacement, Role
+from backend.vocabulary import FindingKind, FindingStatus, JobStatus, Replacement, Role
 from tests.factories import a_person, a_project, a_record
 from tests.pages.desk import opened
 
@@ -49,6 +51,10 @@ def test_a_lead_changes_the_rules_and_looks_again(house: Runtime, lead: Actor) -
         rules = rules_of(session.exec(select(Project)).one().settings)
         assert rules.patterns == ("ORD-######",)
         assert rules.replacement is Replacement.SURROGATE
+        run = session.exec(select(CheckRun)).one()
+        assert (run.checks, run.status) == (["personal"], JobStatus.QUEUED)
+    run_checks(house.database, run_id=run.id or 0, workers=1)
+    with house.database.reading() as session:
         opened_now = session.exec(select(Finding).where(Finding.status == FindingStatus.OPEN)).all()
         assert {row.kind for row in opened_now} == {FindingKind.PLACE, FindingKind.REFERENCE}
 

@@ -5,7 +5,8 @@ from sqlmodel import select
 
 from backend.access.actors import Actor
 from backend.conversations import Message
-from backend.curation import fixing, setting_rules, undoing, vault
+from backend.curation import cleaning, fixing, setting_rules, undoing, vault
+from backend.curation.checking import run_checks
 from backend.curation.fix_rules import Rule
 from backend.errors import Forbidden, IntegrityViolated, InvalidInput
 from backend.store.accounts import AuditEntry
@@ -13,7 +14,7 @@ from backend.store.findings import refresh_findings, with_open_personal_data
 from backend.store.privacy import VaultEntry
 from backend.store.records import Finding, Project, Record, RecordRevision
 from backend.store.revisions import add_revision
-from backend.vocabulary import FindingKind, FindingStatus, Replacement, Role
+from backend.vocabulary import Check, FindingKind, FindingStatus, Replacement, Role
 from tests.factories import a_person, a_project, a_record
 
 PROMPT = "Hello, my name is Katarzyna Nowak, write to katarzyna.nowak@example.org"
@@ -113,8 +114,10 @@ def test_a_look_by_new_rules_opens_and_closes_findings(desk):
         here = {"session": session, "actor": desk["lead"], "project_id": desk["project_id"]}
         setting_rules.set_rules(**here, kinds=[FindingKind.EMAIL], patterns=["ORD-######"], allowed=["Sofa"])
     with desk["database"].writing() as session:
-        looked = setting_rules.look_again(session=session, actor=desk["lead"], project_id=desk["project_id"])
-        assert (looked.records, looked.found, looked.next_after) == (1, 1, None)
+        here = {"session": session, "actor": desk["lead"], "project_id": desk["project_id"]}
+        run_id = cleaning.ask(**here, checks=[Check.PERSONAL]).id
+    run_checks(desk["database"], run_id=run_id, workers=1)
+    with desk["database"].reading() as session:
         opened = session.exec(select(Finding).where(Finding.status == FindingStatus.OPEN)).all()
         assert [row.kind for row in opened] == [FindingKind.EMAIL]
         assert session.get_one(Project, desk["project_id"]).settings["personal_data"]["allowed"] == ["sofa"]
