@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
-from backend.curation import clean_commands
+from backend.access.actors import SYSTEM
+from backend.access.queries import project_id_of
+from backend.curation.bar import Bar
+from backend.curation.checking import run_checks
+from backend.curation.cleaning import ask, due, named
 from backend.detectors.entities.detect import find_entities
 from backend.detectors.entities.references import checked
 from backend.detectors.entities.spans import Entity
-from backend.errors import InvalidInput
+from backend.errors import InvalidInput, TouchstoneError
+from backend.jobs.crew import helpers
+from backend.runtime import Runtime
+from backend.store.curation import CheckRun
+from backend.vocabulary import Check
 
 _SAID_AS = {Entity.DATE_OF_BIRTH: Entity.DATE_TIME}
 """Entities that only the product tells apart."""
@@ -20,13 +31,67 @@ _SAID_AS = {Entity.DATE_OF_BIRTH: Entity.DATE_TIME}
 
 def register(subparsers: Any) -> None:
     """Add the parsers."""
-    clean_commands.register(subparsers)
+    clean = subparsers.add_parser(
+        "clean",
+        help="run the checks over what they have not seen yet; a run that was killed goes on",
+        description=f"Checks: {', '.join(Check)}. Without --project: the runs that people started on the page.",
+    )
+    clean.add_argument("--project", help="the project's short name")
+    clean.add_argument("--checks", default="", metavar="A,B", help="only these; all without it")
+    clean.add_argument("--workers", type=int, metavar="N", help="processes that look at records; one for each CPU without it")
+    clean.set_defaults(handler=_clean)
     detect = subparsers.add_parser(
         "detect-pii", help='find personal data: {"text": …} a line in, {"spans": [{start, end, type, score}]} a line out'
     )
     detect.add_argument("--pattern", action="append", default=[], help="a number format of your own, such as ORD-######")
     detect.add_argument("--allow", action="append", default=[], help="a word that is nobody's name")
     detect.set_defaults(handler=_detect, needs_house=False)
+
+
+def _clean(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any] | list[dict[str, Any]]:
+    checks = named(arguments.checks.split(","))
+    if arguments.workers is not None and arguments.workers < 1:
+        raise InvalidInput("At least one process has to look: --workers 1.")
+    workers = helpers(arguments.workers or house.settings.clean_workers)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the other processes; the next one goes on
+    if arguments.project:
+        with house.database.writing() as session:
+            project_id = project_id_of(session, arguments.project)
+            run = ask(session=session, actor=SYSTEM, project_id=project_id, checks=checks)
+        return _run(house, run.id or 0, workers)
+    os.nice(10)  # the worker's chore: people and jobs come first
+    with house.database.reading() as session:
+        waiting = due(session)
+    done = []
+    for run_id in waiting:
+        try:
+            done.append(_run(house, run_id, workers))
+        except TouchstoneError as error:  # one project's trouble is not the next one's
+            done.append({"run": run_id, "error": error.message})
+    return done
+
+
+def _run(house: Runtime, run_id: int, workers: int) -> dict[str, Any]:
+    started = time.monotonic()
+    bar = Bar(sys.stderr)
+    try:
+        run = run_checks(house.database, run_id=run_id, workers=workers, tell=bar.tell)
+    finally:
+        bar.end()
+    return summary(run, seconds=time.monotonic() - started)
+
+
+def summary(run: CheckRun, *, seconds: float) -> dict[str, Any]:
+    """A run as the command prints it."""
+    return {
+        "run": run.id,
+        "project": run.project_id,
+        "status": run.status.value,
+        "checks": run.checks,
+        "records": run.done,
+        "findings": dict(sorted(run.found.items())),
+        "seconds": round(seconds, 2),
+    }
 
 
 def _detect(arguments: argparse.Namespace, _house: None) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import select
 
 from backend.__main__ import main
-from backend.curation.clean_commands import Bar
+from backend.curation.bar import Bar
 from backend.runtime import Runtime
 from backend.store.records import Finding
 from backend.vocabulary import FindingKind
