@@ -257,6 +257,7 @@ class JobKind(StrEnum):
     TRAIN = "train"
     EVALUATE = "evaluate"
     SEARCH = "search"
+    PLAN = "plan"
 
 
 class JobStatus(StrEnum):

@@ -10,6 +10,7 @@ from backend.vocabulary import Action
 from pages.components.charts import curves, show_table
 from pages.components.links import link_to
 from pages.components.notices import attempt, guarded, tell
+from pages.components.plan_view import look_before, show_plan
 from pages.components.recipe_form import choose_base_model, choose_objective, choose_start, chosen_recipe, show_fields
 from pages.components.run_view import show_run
 from pages.components.search_view import show_searches, show_space, start_search
@@ -59,7 +60,7 @@ def main() -> None:
 
 def _form(visit: Visit, snapshots: dict[int, str], kinds: dict[int, str], versions: dict[int, tuple[str, str]]) -> None:
     snapshot_id = st.selectbox("Snapshot", list(snapshots), format_func=lambda key: snapshots[key], key="run_snapshot")
-    base_model = choose_base_model()
+    base_model = choose_base_model(kinds[snapshot_id])
     objective = choose_objective(kinds[snapshot_id], base_model)
     version_id = choose_start(versions, base_model, objective)
     what = st.segmented_control(
@@ -78,13 +79,23 @@ def _form(visit: Visit, snapshots: dict[int, str], kinds: dict[int, str], versio
                 args=(start_search, visit, snapshot_id, base_model, objective),
             )
             return
-        st.form_submit_button(
-            "Start",
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=attempt,
-            args=(_start, visit, snapshot_id, base_model, objective, version_id),
-        )
+        with st.container(horizontal=True):
+            st.form_submit_button(
+                "Start",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=attempt,
+                args=(_start, visit, snapshot_id, base_model, objective, version_id),
+            )
+            st.form_submit_button(
+                "Look before you start",
+                icon=":material/visibility:",
+                on_click=attempt,
+                args=(look_before, visit, snapshot_id, base_model, objective),
+                help="Rows, tokens, time and memory, and what of a conversation is trained. Nothing is started.",
+            )
+    with guarded():
+        show_plan(visit)
 
 
 def _start(visit: Visit, snapshot_id: int, base_model: str, objective: str, version_id: int | None) -> None:

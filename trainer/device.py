@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 
 import torch
@@ -17,3 +18,13 @@ def peak_memory(device: torch.device) -> int:
 def device_name(device: torch.device) -> str:
     """What the run ran on, in words."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def memory_of(device: torch.device) -> int | None:
+    """All of a GPU's memory in bytes, or of this machine's; None where nobody says."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return None

@@ -12,15 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from trainer.contract import TrainConfig
 from trainer.data import ChatFormat, Example
+from trainer.device import memory_of, peak_memory
 from trainer.folder import RunFolder, StopRequest
 from trainer.learner import Learner
 from trainer.lessons import Lesson, Pair, Text, TextPair, Thumb, Translation, trained_tokens
-from trainer.loop import Trainer, peak_memory, prepare
+from trainer.loop import Trainer, prepare
 from trainer.plan import Plan, batches
 
 _TRIALS = 2
+_USABLE = 0.92
+"""The share of a device's memory that a run can have; the rest is the libraries' and the fragments'."""
 
 
 def describe(config: TrainConfig) -> dict[str, Any]:
@@ -43,7 +48,7 @@ def describe(config: TrainConfig) -> dict[str, Any]:
         "steps_per_epoch": plan.steps_per_epoch,
         "steps": plan.total_steps,
         "device": str(learner.loaded.device),
-        **_estimate(config, learner, plan, tokens),
+        **_fit(_estimate(config, learner, plan, tokens), learner.loaded.device),
         **told,
     }
 
@@ -64,6 +69,19 @@ def _estimate(config: TrainConfig, learner: Learner, plan: Plan, tokens: int) ->
         "estimated_peak_memory_bytes": peak_memory(learner.loaded.device),
         "largest_batch_tokens": read // config.accumulation,
     }
+
+
+def _fit(estimate: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """Whether the run fits into this device's memory, and what would if it does not."""
+    most = memory_of(device)
+    if most is None:
+        return estimate
+    needed = estimate["estimated_peak_memory_bytes"]
+    fits = needed <= most * _USABLE
+    why = f"It needs about {needed / 1e9:.1f} of {most / 1e9:.1f} GB."
+    if not fits:
+        why += " Halve the batch size and double the accumulation, lower the longest conversation, or take QLoRA."
+    return estimate | {"fits": fits, "fits_why": why}
 
 
 def _timed(trainer: Trainer, rows: Sequence[Lesson]) -> float:

@@ -198,7 +198,7 @@ class Worker:
         if held.stopping_since is None:
             held.stopping_since = at
         waited = at - held.stopping_since
-        grace = self.pace.stop_other if held.kind is JobKind.EVALUATE else self.pace.stop_training
+        grace = self.pace.stop_training if held.kind in (JobKind.TRAIN, JobKind.SEARCH) else self.pace.stop_other
         try:
             (held.folder / contract.STOP).touch()  # again each time: a child that is just starting may clear it
         except OSError as error:

@@ -12,7 +12,12 @@ from backend.jobs import queue
 from backend.store.models import Job
 from backend.vocabulary import Action, JobKind
 
-ACTION_FOR = {JobKind.TRAIN: Action.TRAIN, JobKind.EVALUATE: Action.EVALUATE, JobKind.SEARCH: Action.TRAIN}
+ACTION_FOR = {
+    JobKind.TRAIN: Action.TRAIN,
+    JobKind.EVALUATE: Action.EVALUATE,
+    JobKind.SEARCH: Action.TRAIN,
+    JobKind.PLAN: Action.TRAIN,
+}
 """What one must be allowed to do to steer a job of each kind."""
 
 

@@ -32,6 +32,7 @@ from backend.store.locking import locked_project
 from backend.store.models import Job, ModelVersion, Run, Snapshot
 from backend.store.records import Project
 from backend.training import recipes
+from backend.training.estimates import estimate_for
 from backend.training.recipes import Recipe
 from backend.vocabulary import Action, JobKind, JobStatus, SnapshotKind
 from trainer import contract
@@ -75,7 +76,8 @@ def start_run(
         created_by=actor.account_id,
     )
     try:
-        _queue(session, actor, run, snapshot, folder, priority)
+        estimate = estimate_for(session, settings, project_id, config.to_json())
+        _queue(session, actor, run, snapshot, folder, priority, estimate)
         session.commit()
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -119,7 +121,9 @@ def _start_from(session: Session, project_id: int, recipe: Recipe, version_id: i
     return _Start({**recipe, "base_model": version.base_model, "revision": version.revision}, version.adapter)
 
 
-def _queue(session: Session, actor: Actor, run: Run, snapshot: Snapshot, folder: Path, priority: int) -> None:
+def _queue(
+    session: Session, actor: Actor, run: Run, snapshot: Snapshot, folder: Path, priority: int, estimate: Mapping[str, Any]
+) -> None:
     job = queue.enqueue(
         session,
         actor=actor,
@@ -129,7 +133,7 @@ def _queue(session: Session, actor: Actor, run: Run, snapshot: Snapshot, folder:
         resume_arguments=["resume", str(folder)],
         folder=f"{folder.parent.name}/{folder.name}",
         priority=priority,
-        payload={"run": run.name, "snapshot": snapshot.number},
+        payload={"run": run.name, "snapshot": snapshot.number, "estimate": estimate},
     )
     run.job_id = job.id
     session.add(run)

@@ -49,6 +49,8 @@ class RunCard:
     result: dict[str, Any]
     folder: Path
     version: str | None
+    estimate: dict[str, Any] = field(default_factory=dict)
+    """What a plan of the same recipe told before it began: estimated_seconds, estimated_peak_memory_bytes."""
 
     @property
     def is_over(self) -> bool:
@@ -177,6 +179,7 @@ def run_card(session: Session, actor: Actor, settings: Settings, run_id: int) ->
         result=run.result,
         folder=settings.runs / run.folder,
         version=version,
+        estimate=job.payload.get("estimate") or {},
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.errors import InvalidInput
-from trainer import contract
+from trainer import catalogue, contract
 from trainer.contract import ConfigError, TrainConfig
 
 Recipe = Mapping[str, Any]
@@ -63,6 +63,16 @@ def objectives_for(kind: str) -> dict[str, str]:
 def chats(objective: str) -> bool:
     """Whether what an objective makes is a chat model."""
     return contract.OBJECTIVES[objective].chats
+
+
+def well_known(kind: str) -> dict[str, str]:
+    """Base models that can learn from a snapshot of this kind: name → its facts in a sentence."""
+    return {
+        model.name: model.said
+        for objective in objectives_for(kind)
+        for model in catalogue.fitting(objective)
+        if model.name != contract.EMBEDDED
+    }
 
 
 def fields(objective: str | None = None) -> list[Field]:

@@ -25,7 +25,7 @@ NAMES = {
 """What people call the objectives."""
 
 
-def choose_base_model() -> str:
+def choose_base_model(kind: str) -> str:
     """The base model. It stands outside the form, because the other fields' defaults follow it."""
     own = st.segmented_control(
         "Base model",
@@ -37,13 +37,19 @@ def choose_base_model() -> str:
     )
     if own == "embedded":
         return EMBEDDED
-    typed = st.text_input(
+    facts = recipes.well_known(kind)
+    typed: str | None = st.selectbox(
         "Model",
-        placeholder="Qwen/Qwen3-0.6B",
-        help="A Hugging Face id, which is fetched when the run starts, or a folder on the worker's machine.",
+        list(facts),
+        index=None,
+        accept_new_options=True,
+        placeholder="Choose one, or type a Hugging Face id or a folder",
+        help="A Hugging Face id is fetched when the run starts; a folder is one on the worker's machine.",
         key="recipe_model",
     )
-    return typed.strip()
+    if typed in facts:
+        st.caption(plain(facts[typed]))
+    return (typed or "").strip()
 
 
 def choose_objective(kind: str, base_model: str) -> str:

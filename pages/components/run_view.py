@@ -134,6 +134,7 @@ def _state(visit: Visit, card: RunCard) -> None:
     step, total = card.progress.get("step"), card.progress.get("total_steps")
     if total:
         st.progress(card.share_done, text=f"Step {step} of {total}")
+    _against_estimate(card)
     _report(card)
     metrics = _metrics(card)
     if metrics.train:
@@ -142,6 +143,22 @@ def _state(visit: Visit, card: RunCard) -> None:
     elif card.status is JobStatus.QUEUED:
         st.caption("It starts as soon as a worker is free. If nothing happens, see whether one is running.")
     _details(card)
+
+
+def _against_estimate(card: RunCard) -> None:
+    """The plan's estimate beside what was measured."""
+    seconds, memory = (card.estimate.get(f"estimated_{name}") for name in ("seconds", "peak_memory_bytes"))
+    if seconds is None or memory is None:
+        return
+    took, used = card.result.get("seconds"), card.result.get("peak_memory_bytes")
+    told = f"Estimated before it began: {seconds:,.0f} s of steps, {memory / 1e9:.2f} GB."
+    if took is not None and used is not None:
+        told += f" Measured: {took:,.0f} s ({_off(took, seconds)}), {used / 1e9:.2f} GB ({_off(used, memory)})."
+    st.caption(told)
+
+
+def _off(measured: float, estimated: float) -> str:
+    return f"{(measured - estimated) / max(estimated, 1e-9):+.0%}"
 
 
 def _metrics(card: RunCard) -> Metrics:

@@ -60,7 +60,8 @@ def test_another_base_model_brings_gentler_defaults(house: Runtime, studio: Stud
     page = opened(house, studio.lead, "training")
     page.session_state["recipe_base"] = "other"
     page.run()
-    page.text_input(key="recipe_model").input("Qwen/Qwen3-0.6B").run()
+    page.selectbox(key="recipe_model").select("Qwen/Qwen3-0.6B").run()
+    assert any("Apache-2.0 licence" in caption.value.replace("\\", "") for caption in page.caption)
     assert page.number_input(key="recipe_other_epochs").value == 3
     page.button(key="FormSubmitter:start_run-Start").click().run()
     assert not page.exception
@@ -211,3 +212,39 @@ def test_a_search_is_started_from_the_same_form_and_shows_its_trials(house: Runt
     assert {metric.label: metric.value for metric in page.metric}["Best loss"] == "1"
     page.button(key=f"best_{search.id}").click().run()
     assert [run.name for run in runs(house)] == ["Best of Search 1"]
+
+
+def test_a_look_before_the_start_tells_rows_time_memory_and_what_is_trained(house: Runtime, studio: Studio) -> None:
+    page = opened(house, studio.lead, "training")
+    page.button(key="FormSubmitter:start_run-Look before you start").click().run()
+    assert "waits for a worker" in words(page)
+    with house.database.reading() as session:
+        (job,) = session.exec(select(Job)).all()
+    told = {
+        "rows": 12, "steps": 15, "estimated_seconds": 75.4, "estimated_peak_memory_bytes": 2.5e8, "tokens": 400,
+        "device": "cpu", "trained_share": 0.5, "longest": 30, "rows_too_long": 0, "rows_shortened": 0, "validation_rows": 2,
+        "test_rows": 2, "stop_token_trained": True, "fits": True, "fits_why": "It needs about 0.2 of 16.0 GB.",
+        "example": [{"text": "<b>Do</b> you ship?", "trained": False}, {"text": "Yes & soon.", "trained": True}],
+    }  # fmt: skip
+    (house.settings.data / job.folder / contract.RESULT).write_text(json.dumps(told))
+    with house.database.writing() as session:
+        stored = session.get_one(Job, job.id)
+        stored.status = JobStatus.SUCCEEDED
+        session.add(stored)
+        session.commit()
+    page.run()
+    assert not page.exception
+    shown = {metric.label: metric.value for metric in page.metric}
+    assert (shown["Rows to learn from"], shown["Time, about"], shown["Memory, about"]) == ("12", "75 s", "0.25 GB")
+    marked = next(block.body for block in page.get("html") if "plan-text" in block.body and "Yes" in block.body)
+    assert "&lt;b&gt;Do&lt;/b&gt; you ship?<mark>Yes &amp; soon.</mark>" in marked
+    page.button(key="FormSubmitter:start_run-Start").click().run()
+    (run,) = runs(house)
+    set_job(house, run, status=JobStatus.SUCCEEDED)
+    with house.database.writing() as session:
+        stored_run = session.get_one(Run, run.id)
+        stored_run.result = {"seconds": 90.0, "peak_memory_bytes": 2.0e8}
+        session.add(stored_run)
+        session.commit()
+    page.run()
+    assert "Measured: 90 s (+19%), 0.20 GB (-20%)" in words(page)

@@ -34,13 +34,13 @@ def a_snapshot(project_id: int, folder: Path, *, rows: int = 12, kind: str = "sf
     """The folder and the row of a snapshot; the caller adds the row."""
     folder.mkdir(parents=True)
     files = {}
-    for split, count in (("train", rows), ("validation", 2 if rows else 0), ("test", 2 if rows else 0)):
+    for split, first, count in (("train", 0, rows), ("validation", 100, 2 if rows else 0), ("test", 200, 2 if rows else 0)):
         lines = [
             {
                 "id": f"{split}{number}",
                 "messages": [
-                    {"role": "user", "content": f"Do you ship to zone {number}?"},
-                    {"role": "assistant", "content": f"Yes, zone {number} takes {number + 2} days."},
+                    {"role": "user", "content": f"Do you ship to zone {first + number}?"},
+                    {"role": "assistant", "content": f"Yes, zone {first + number} takes {number + 2} days."},
                 ],
                 "group": f"{split}{number}",
                 "weight": 1.0,
