@@ -150,8 +150,8 @@ def _touched(session: Session, ids: Sequence[int]) -> list[int]:
     made_more = select(col(Record.made_from)).where(col(Record.made_from).in_(ids))
     query = select(Record.id).where(
         col(Record.id).in_(ids),
-        or_(col(Record.status) != RecordStatus.PENDING, col(Record.head) > 1, decided, remarked, looked, answered, copied, ruled,
-            col(Record.id).in_(made_more)),
+        or_(col(Record.status) != RecordStatus.PENDING, col(Record.head) > 1, decided, remarked, looked, answered, copied,
+            ruled, col(Record.id).in_(made_more)),
     )  # fmt: skip
     return [record_id or 0 for record_id in session.exec(query.order_by(col(Record.id)))]
 

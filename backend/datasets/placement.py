@@ -68,12 +68,13 @@ def place(
     general: General | None = None,
 ) -> Placement:
     """Every row's place. `lines` says how many lines each record gives."""
-    own = [row for row in rows if not row.follows]
-    split_of = splits.assign(members(own), seed=seed, ratios=ratios)
-    bundle_of = {record_id: str(bundle[0]) for bundle in splits.bundles(members(own)) for record_id in bundle}
+    tied = members(rows)
+    own = [member for member, row in zip(tied, rows, strict=True) if not row.follows]
+    split_of = splits.assign(own, seed=seed, ratios=ratios)
+    bundle_of = {record_id: str(bundle[0]) for bundle in splits.bundles(own) for record_id in bundle}
     left: dict[str, list[int]] = defaultdict(list)
     by_id = {row.record_id: row for row in rows}
-    for bundle in splits.bundles(members(rows)):
+    for bundle in splits.bundles(tied) if len(own) < len(rows) else ():
         held_out = {split_of[key] for key in bundle if key in split_of} - {Split.TRAIN}
         first = next((bundle_of[key] for key in bundle if key in split_of), str(bundle[0]))
         for row in (by_id[key] for key in bundle if by_id[key].follows):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 from sqlalchemy import func
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
@@ -120,38 +121,47 @@ def _approved(session: Session, project_id: int) -> list[Candidate]:
         .group_by(col(Approval.revision_id))
         .subquery()
     )
-    query = (
-        select(Record, RecordRevision, newest.c.id, Source.purpose)
+    columns: Any = [  # not whole rows, of which a million would not fit
+        Record.slices, Record.group, Record.cluster, Record.weight, Record.copies, Record.made_by, Record.made_from,
+        Record.made_with,
+        RecordRevision.record_id, RecordRevision.number, RecordRevision.content_hash, RecordRevision.messages,
+        col(RecordRevision.id).label("revision_id"), newest.c.id.label("approval_id"), Source.purpose,
+    ]  # fmt: skip
+    query: Any = (
+        select_columns(*columns)
         .join(RecordRevision, col(Record.approved_revision_id) == RecordRevision.id)
         .outerjoin(Source, col(Source.id) == col(Record.source_id))
         .outerjoin(newest, newest.c.revision_id == RecordRevision.id)
-        .where(Record.project_id == project_id, RecordRevision.record_id == Record.id)
+        .where(col(Record.project_id) == project_id, col(RecordRevision.record_id) == col(Record.id))
         .order_by(col(Record.id))
     )
-    rows = session.exec(query).all()
-    if orphans := [str(record.id) for record, _, approval, _ in rows if approval is None]:
+    found, orphans = [], []
+    for row in session.execute(query, execution_options={"yield_per": 1000}):
+        if row.approval_id is None:
+            orphans.append(str(row.record_id))
+        found.append(
+            Candidate(
+                record_id=row.record_id,
+                revision_id=row.revision_id,
+                revision_number=row.number,
+                approval_id=row.approval_id,
+                content_hash=row.content_hash,
+                messages=messages_from_json(row.messages),
+                slices=row.slices,
+                group=row.group,
+                cluster=row.cluster,
+                weight=row.weight,
+                copies=row.copies,
+                made_by=row.made_by,
+                made_of=(row.made_from, *row.made_with) if row.made_from else (),
+                is_general=row.purpose is SourcePurpose.GENERAL,
+            )
+        )
+    if orphans:
         raise IntegrityViolated(
             f"Nobody's approval stands behind the approved text of the records {', '.join(orphans[:20])}. Approve them again."
         )
-    return [
-        Candidate(
-            record_id=record.id or 0,
-            revision_id=revision.id or 0,
-            revision_number=revision.number,
-            approval_id=approval,
-            content_hash=revision.content_hash,
-            messages=messages_from_json(revision.messages),
-            slices=record.slices,
-            group=record.group,
-            cluster=record.cluster,
-            weight=record.weight,
-            copies=record.copies,
-            made_by=record.made_by,
-            made_of=(record.made_from, *record.made_with) if record.made_from else (),
-            is_general=purpose is SourcePurpose.GENERAL,
-        )
-        for record, revision, approval, purpose in rows
-    ]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
