@@ -6,12 +6,14 @@ and says so. What may be unpacked at all is held by `readers.packed`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import TouchstoneError
 from backend.intake.files import Preview, clean_name, preview
 from backend.intake.readers import registry
+from backend.intake.readers.mail import mailbox_of
 from backend.intake.readers.packed import unpack
 from backend.intake.readers.rows import Limits, Source
 
@@ -49,14 +51,24 @@ def is_archive(content: Path | bytes, name: str, *, limits: Limits) -> bool:
 def members(content: Path | bytes, name: str, *, limits: Limits) -> list[Member]:
     """The files of an archive. Raises UnreadableFile for one that is broken, too large, or holds no file."""
     source = Source(content, name)
-    found = [
-        _member(clean_name(inner), data, limits)
+    inside = [
+        (inner, data)
         for inner, data in unpack(source, limits)
         if inner and not inner.startswith(".") and inner.lower() not in _LEFT_BEHIND
     ]
+    found = [_member(clean_name(inner), data, limits) for inner, data in with_mails_joined(inside)]
     if not found:
         raise source.refuse("is an empty archive.")
     return found
+
+
+def with_mails_joined(files: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """The files, with mails that were saved one by one as one mailbox: only together are they threads."""
+    mails = [content for name, content in files if name.lower().endswith(".eml")]
+    if len(mails) < 2:
+        return list(files)
+    others = [(name, content) for name, content in files if not name.lower().endswith(".eml")]
+    return [*others, (f"{len(mails)} mails.mbox", mailbox_of(mails))]
 
 
 def _member(name: str, content: bytes, limits: Limits) -> Member:

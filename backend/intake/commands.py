@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from backend.access.actors import SYSTEM
 from backend.access.queries import project_id_of
 from backend.conversations import Shape
 from backend.errors import AlreadyDone, InvalidInput, TouchstoneError
-from backend.intake.archives import is_archive, members
+from backend.intake.archives import is_archive, members, with_mails_joined
 from backend.intake.files import Options, Progress, limits_of, preview
 from backend.intake.importing import import_file
 from backend.intake.mapping import Mapping
@@ -63,10 +63,13 @@ def import_files(arguments: argparse.Namespace, runtime: Runtime) -> dict[str, A
     return outcome
 
 
-def _contents(paths: Iterable[Path], runtime: Runtime, refused: list[str]) -> Iterator[tuple[str, Path | bytes]]:
+def _contents(paths: Sequence[Path], runtime: Runtime, refused: list[str]) -> Iterator[tuple[str, Path | bytes]]:
     """(name, content) of each file, and of each file in an archive; what cannot be opened goes into `refused`."""
     limits = limits_of(runtime.settings)
-    for path in paths:
+    mails = [path for path in paths if path.suffix.lower() == ".eml" and path.is_file()]
+    if len(mails) > 1:
+        yield from with_mails_joined([(path.name, path.read_bytes()) for path in mails])
+    for path in (path for path in paths if len(mails) < 2 or path not in mails):
         if not path.is_file():
             refused.append(f"There is no file {str(path)!r}.")
             continue

@@ -83,7 +83,7 @@ def limits_of(settings: Settings) -> Limits:
 def preview(content: Path | bytes, name: str, *, limits: Limits) -> Preview:
     """Recognise a file by its first rows; raises UnreadableFile for one that cannot be read. Stores nothing."""
     reading = registry.read(content, name, limits=limits)
-    rows = reading.head(PREVIEW_ROWS)
+    rows = _first_rows(reading)
     recognition = recognise(reading.columns, rows)
     return Preview(clean_name(name), reading.format, reading.detail, reading.columns, recognition, rows)
 
@@ -128,11 +128,7 @@ def take(
             share = min(1.0, batch.last_line / lines) if lines else 0.5
             progress(0.5 * share, f"Checking row {spool.rows:,}")
         if spool.drafts + spool.faqs == 0:
-            first = spool.first_rejected[0]
-            raise InvalidInput(
-                f"None of the {spool.rows:,} rows can be taken, so nothing was stored. The first, at line {first.line}: "
-                f"{first.reason}. Check which column is which."
-            )
+            raise _nothing(spool.rows, spool.first_rejected[0], "Check which column is which.")
     except BaseException:
         spool.close()
         raise
@@ -152,8 +148,26 @@ def _line_count(content: Path | bytes) -> int:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
+def _first_rows(reading: Reading) -> list[Row]:
+    """The first rows that can be read. Raises InvalidInput where there are none, with why."""
+    rows = reading.head(PREVIEW_ROWS)
+    if not rows:
+        bad = sum(1 for _ in reading)
+        first = next(iter(reading), None)
+        if isinstance(first, Rejected):
+            raise _nothing(bad, first, "")
+    return rows
+
+
+def _nothing(rows: int, first: Rejected, advice: str) -> InvalidInput:
+    return InvalidInput(
+        f"None of the {rows:,} rows can be taken, so nothing was stored. The first, at line {first.line}: "
+        f"{first.reason}. {advice}".strip()
+    )
+
+
 def _recognised(reading: Reading) -> Mapping:
-    recognition = recognise(reading.columns, reading.head(PREVIEW_ROWS))
+    recognition = recognise(reading.columns, _first_rows(reading))
     if recognition.mapping is None:
         raise InvalidInput(recognition.explanation)
     return recognition.mapping

@@ -14,9 +14,12 @@ from streamlit.testing.v1 import AppTest
 from backend.access.actors import Actor
 from backend.access.sessions import COOKIE, open_session
 from backend.runtime import Runtime
-from backend.store.records import Faq, Finding, Record, RejectedRow
-from backend.vocabulary import FindingStatus, RecordStatus, Role
-from tests.backend.intake.example_files import archive, letter, mailbox, word, workbook
+from backend.store.accounts import Membership
+from backend.store.records import Faq, Finding, Record, RejectedRow, Source
+from backend.vocabulary import FindingStatus, RecordStatus, Role, SourcePurpose
+from pages.components.visit import PROJECT_KEY
+from tests.backend.intake.example_files import EXAMPLES, MAILS, Example, archive, letter, mailbox, word, workbook
+from tests.backend.intake.test_every_format import check_what_came
 from tests.factories import a_person, a_project
 from tests.pages.desk import ENTRY, opened, words
 
@@ -38,9 +41,9 @@ def upload(app: AppTest, name: str, content: bytes) -> AppTest:
     return app.file_uploader[0].set_value((name, content, "text/plain")).run()
 
 
-def finish(app: AppTest) -> AppTest:
+def finish(app: AppTest, label: str = "Import") -> AppTest:
     """Press Import and wait for the end of it."""
-    button(app, "Import").click().run()
+    button(app, label).click().run()
     deadline = time.monotonic() + 30
     while not any(metric.label == "Rows in the file" for metric in app.metric) and not app.error:
         assert time.monotonic() < deadline, words(app)
@@ -225,3 +228,43 @@ def test_a_choice_of_columns_is_kept_by_name_and_offered_for_the_next_file(app: 
 
 def box(app: AppTest, label: str) -> Any:
     return next(one for one in app.selectbox if one.label == label)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_a_file_of_each_format_comes_in_through_the_page(app: AppTest, house: Runtime, example: Example) -> None:
+    upload(app, example.name, example.content)
+    assert not app.exception
+    if not example.records and not example.faqs:
+        assert example.bad[0][1] in app.error[0].value
+        return
+    assert f"Recognised as: {example.recognised}." in words(app)
+    finish(app)
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert (figures["Rows in the file"], figures["Rejected"]) == (
+        str(len(example.records) + len(example.faqs) + len(example.bad)), str(len(example.bad)),
+    )  # fmt: skip
+    check_what_came(house, example)
+    assert [one.label for one in app.download_button] == ["Download the rejected rows"] * bool(example.bad)
+
+
+def test_mails_in_an_archive_come_in_as_threads(app: AppTest, house: Runtime) -> None:
+    upload(app, MAILS.name, MAILS.content)
+    box = next(one for one in app.checkbox if one.label.startswith("General talk"))
+    box.check().run()
+    finish(app, "Import 1 files")
+    check_what_came(house, MAILS)
+    assert everything(house, Source)[0].purpose is SourcePurpose.GENERAL
+
+
+def test_a_summary_stays_with_its_project(app: AppTest, house: Runtime, lead: Actor) -> None:
+    with house.database.writing() as session:
+        other = a_project(session, "other")
+        session.add(Membership(account_id=lead.account_id or 0, project_id=other.id or 0, role=Role.LEAD))
+        session.commit()
+    finish(upload(app, "pairs.jsonl", lines(*PAIRS)))
+    app.session_state[PROJECT_KEY] = other.id
+    app.run()
+    assert not app.metric
+    app.session_state[PROJECT_KEY] = 1
+    app.run()
+    assert {metric.label: metric.value for metric in app.metric}["Rows in the file"] == "3"

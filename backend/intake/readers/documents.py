@@ -19,6 +19,7 @@ WORD, PORTABLE = frozenset({"docx"}), frozenset({"pdf"})
 WEB, MARKDOWN = frozenset({"html", "htm", "xhtml"}), frozenset({"md", "markdown"})
 EXTENSIONS = WORD | PORTABLE | WEB | MARKDOWN
 MOST_PAGES = 2000
+_BEGINNING = 256 * 1024
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _TEXTS = frozenset({"p", "li", "dd", "blockquote", "pre", "td", "figcaption", "address"})
 
@@ -154,11 +155,19 @@ def begins_with_a_time(head: str) -> bool:
 
 
 def read_text(source: Source, encoding: Encoding, limits: Limits) -> Reading | None:
-    """Plain text that is a transcript or a list of questions and answers; None where it looks like a table."""
-    columns, found = rows_of(list(plain_blocks(_text(source, encoding))))
+    """Plain text that is a transcript or a list of questions and answers; None where it looks like a table.
+
+    Its beginning says which: a long table is not read whole for that.
+    """
+    with encoding.open(source, newline=None) as file:
+        beginning = file.read(_BEGINNING)
+        goes_on = bool(file.read(1))
+    columns, found = rows_of(list(plain_blocks(beginning)))
     if not found or columns == SECTIONS:
         return None
-    return _reading(source, limits, "text", encoding.name, columns, found)
+    if goes_on:
+        columns, found = rows_of(list(plain_blocks(_text(source, encoding))))
+    return _reading(source, limits, "text", encoding.name, columns, found) if found and columns != SECTIONS else None
 
 
 def _text(source: Source, encoding: Encoding) -> str:

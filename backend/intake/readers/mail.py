@@ -108,6 +108,14 @@ def _box(path: Path) -> Iterator[EmailMessage]:
         box.close()
 
 
+def mailbox_of(letters: Iterable[bytes]) -> bytes:
+    """An MBOX of single messages. Lines that would begin another one are moved in by a space."""
+    return b"".join(
+        b"From - Thu Jan  1 00:00:00 1970\n" + re.sub(rb"(?m)^From ", b" From ", letter.replace(b"\r\n", b"\n")) + b"\n\n"
+        for letter in letters
+    )
+
+
 def _letter(number: int, message: EmailMessage) -> Letter:
     def header(name: str) -> str:
         try:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from xml.sax.saxutils import escape
 
 
@@ -111,3 +114,111 @@ def letter(
 def mailbox(letters: Sequence[str]) -> bytes:
     """An MBOX of messages."""
     return "".join(f"From somebody@example.com Mon Jan  5 10:00:00 2026\n{one}\n" for one in letters).encode()
+
+
+def columnar(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """A Parquet file of these rows."""
+    import pyarrow
+    import pyarrow.parquet
+
+    stream = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), stream)
+    return stream.getvalue()
+
+
+def lines(*rows: Mapping[str, Any]) -> bytes:
+    """A JSONL file of these rows."""
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def listed(*rows: Mapping[str, Any]) -> bytes:
+    """A JSON file with a list of these rows."""
+    return json.dumps(list(rows), indent=1).encode()
+
+
+@dataclass(frozen=True)
+class Example:
+    """A small real file and what an import makes of it by what it recognises, with nothing chosen by hand."""
+
+    name: str
+    content: bytes
+    recognised: str
+    records: tuple[tuple[str, str], ...] = ()
+    """(prompt, answer) of each record."""
+    faqs: tuple[str, ...] = ()
+    """The questions, where the rows are taken as FAQs."""
+    bad: tuple[tuple[int, str], ...] = ()
+    """(line or part, reason) of each row that cannot be taken."""
+    labels: tuple[str, ...] = ()
+    """"up", "down" or the rejected answer of each judgement that comes along."""
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.recognised}"
+
+
+def _turns(*texts: str, keys: tuple[str, str, str, str] = ("role", "content", "user", "assistant")) -> list[dict[str, str]]:
+    role, content, user, assistant = keys
+    return [{role: assistant if place % 2 else user, content: text} for place, text in enumerate(texts)]
+
+
+_SHAREGPT = ("from", "value", "human", "gpt")
+_YES = (("Do you ship?", "Yes."),)
+_TALK = _turns("Do you ship?", "Yes.")
+_ASKED = [{"role": "user", "content": "Do you ship?"}]
+_THREAD = [
+    letter(1, sender="Ann <ann@home.example>", subject="Lamp", text="It is broken.\n\nBest regards,\nAnn"),
+    letter(2, sender="help@shop.example", subject="Re: Lamp", after=1, text="Send it back.\n\n> It is broken.\n\n-- \nHelp"),
+    letter(3, sender="bob@home.example", subject="Hello?", text="Is anybody there?"),
+]
+_MANUAL = (("Shop manual", 1), ("Returns", 2), ("A rug may be sent back within 30 days of purchase.", 0))
+_UNANSWERED = "nobody answered this message"
+
+EXAMPLES = (
+    Example("pairs.csv", b"prompt,response,channel\nDo you ship?,Yes.,mail\n,Nothing.,mail\n", "prompt and response", _YES,
+            bad=((3, "the prompt is empty"),)),
+    Example("odd.csv", "sep=;\r\nKunde;Agent\r\n\"Päckchen; wo?\";Unterwegs – bald.\r\nnur eins\r\n".encode("cp1252")
+            .replace(b"Kunde", b"Customer"), "prompt and response", (("Päckchen; wo?", "Unterwegs – bald."),),
+            bad=((4, "has 1 cells, but the header has 2"),)),
+    Example("pairs.tsv", b"prompt\tresponse\nDo you ship?\tYes.\n", "prompt and response", _YES),
+    Example("wrapped.json", json.dumps({"data": [{"prompt": "Do you ship?", "response": "Yes."}, 7]}).encode(),
+            "prompt and response", _YES, bad=((1, "is not a JSON object"),)),
+    Example("pairs.jsonl", lines({"prompt": "Do you ship?", "completion": "Yes."}) + b"{broken\n", "prompt and response", _YES,
+            bad=((2, "is not valid JSON"),)),
+    Example("talks.parquet", columnar([{"messages": _TALK, "channel": "mail"}, {"messages": _ASKED, "channel": "mail"}]),
+            "OpenAI messages", _YES, bad=((2, "no answer"),)),
+    Example("talks.xlsx", workbook({"May": [["prompt", "response"], ["Do you ship?", "Yes."], ["", "No."]],
+                                    "Notes": [["who", "what"], ["me", "x"]]}), "prompt and response", _YES,
+            bad=((3, "the prompt is empty"), (1, "the sheet 'Notes' has other columns than 'May'"))),
+    Example("manual.docx", word(_MANUAL), "FAQ", faqs=("What should I know about returns?",)),
+    Example("faq.pdf", portable([["Q: Do you ship?", "A: Yes, in five days."], ["Q: Is it free?", "A: No."]]), "FAQ",
+            faqs=("Do you ship?", "Is it free?")),
+    Example("faq.html", b"<h2>Shipping</h2><dl><dt>Do you ship?</dt><dd>Yes.<script>x</script></dd></dl>", "FAQ",
+            faqs=("Do you ship?",)),
+    Example("faq.md", b"### Do you ship?\n\nYes, **everywhere**.\n\n### Is it free?\n\nNo.\n", "FAQ",
+            faqs=("Do you ship?", "Is it free?")),
+    Example("faq.txt", b"Q: Do you ship?\nA: Yes.\n\nQ: Is it free?\nA: No.\n", "FAQ", faqs=("Do you ship?", "Is it free?")),
+    Example("chat.txt", b"[10:02] Support: Welcome!\n[10:02] Kim: Do you ship?\n[10:03] Support: Yes.\n[10:04] Kim: thanks\n"
+            b"\n-----\n\nLee: Hello?\n", "OpenAI messages", _YES, bad=((8, "no answer"),)),
+    Example("one.eml", _THREAD[2].encode(), "nothing", bad=((3, _UNANSWERED),)),
+    Example("box.mbox", mailbox(_THREAD), "OpenAI messages", (("Lamp\n\nIt is broken.", "Send it back."),),
+            bad=((3, _UNANSWERED),)),
+    Example("alpaca.json", listed({"instruction": "Do you", "input": "ship?", "output": "Yes."}), "Alpaca",
+            (("Do you\nship?", "Yes."),)),
+    Example("sharegpt.json", listed({"conversations": _turns("Do you ship?", "Yes.", keys=_SHAREGPT)}, {"conversations": "x"}),
+            "ShareGPT", _YES, bad=((14, "not valid JSON"),)),
+    Example("openai.jsonl", lines({"messages": _TALK}, {"messages": [{"role": "narrator", "content": "x"}]}), "OpenAI messages",
+            _YES, bad=((2, "the role 'narrator'"),)),
+    Example("dpo.jsonl", lines({"prompt": "Do you ship?", "chosen": "Yes.", "rejected": "No idea."}), "preference pairs (DPO)",
+            _YES, labels=("No idea.",)),
+    Example("dpo-turns.jsonl", lines({"prompt": _ASKED, "chosen": _TALK[1:], "rejected": _turns("x", "No idea.")[1:]}),
+            "preference pairs (DPO)", _YES, labels=("No idea.",)),
+    Example("kto.jsonl", lines({"prompt": "Do you ship?", "completion": "Yes.", "label": True},
+                               {"prompt": "Is it free?", "completion": "Maybe.", "label": False}),
+            "answers with a thumb (KTO)", (*_YES, ("Is it free?", "Maybe.")), labels=("up", "down")),
+    Example("survey.csv", b"Question,Answer,Rating\nDo you ship?,Yes.,5\nIs it free?,Maybe.,1\nWhy?,So.,3\n",
+            "answers with ratings (survey)", (*_YES, ("Is it free?", "Maybe."), ("Why?", "So.")), labels=("up", "down")),
+)  # fmt: skip
+"""Every format and every shape. A mail that nobody answered stands for EML alone: it is read, and the reason is told."""
+MAILS = Example("mails.zip", archive({f"{number}.eml": one.encode() for number, one in enumerate(_THREAD)}), "OpenAI messages",
+                (("Lamp\n\nIt is broken.", "Send it back."),), bad=((3, _UNANSWERED),))  # fmt: skip
+"""Mails that were saved one by one, and are a thread."""
