@@ -11,7 +11,7 @@ import functools
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -134,7 +134,7 @@ def names_of(terms: Sequence[Sequence[str]], *, taken: Iterable[str] = ()) -> li
     return names
 
 
-def _candidates(terms: Sequence[str]) -> Iterable[str]:
+def _candidates(terms: Sequence[str]) -> Iterator[str]:
     """Names from short to long."""
     if not terms:
         return iter(["unnamed"])

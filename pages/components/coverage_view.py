@@ -114,7 +114,7 @@ def _steps(visit: Visit, key: str, row: Cover) -> None:
             link_to("tasks", "Make a task", icon="add_task", address=address)
         link_to("faqs", "Write an answer", icon="quiz")
         if row.approved and visit.may(Action.BULK_REVIEW):
-            link_to("growing", "Grow it from the approved ones", icon="auto_awesome", address=address)
+            link_to("growing", "Grow it from the approved ones", icon="auto_awesome")
 
 
 def _compared(key: str, rows: list[Cover]) -> None:

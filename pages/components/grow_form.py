@@ -20,6 +20,7 @@ from backend.vocabulary import MadeBy
 from pages.components import background
 from pages.components.links import link_to
 from pages.components.notices import attempt, tell
+from pages.components.slice_titles import slice_title
 from pages.components.visit import Visit
 
 FOUND, WORK = "growing_found", "growing_work"
@@ -57,7 +58,7 @@ def show_form(visit: Visit) -> None:
         slices = slice_values(session, visit.actor, visit.project_id)
     key, value, most, each, seed = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
     chosen = key.selectbox(
-        "Only records with", ["", *slices], format_func=lambda name: name or "Any metadata", key="growing_slice"
+        "Only records with", ["", *slices], format_func=lambda name: slice_title(name) or "Any metadata", key="growing_slice"
     )
     value.selectbox("Value", slices.get(chosen, []), disabled=not chosen, key=f"growing_value_{chosen}")
     most.number_input("Records, at most", 1, 2000, 50, key="growing_most")
@@ -94,7 +95,7 @@ def _alike(slices: dict[str, list[str]]) -> str:
     likely = next((place for place, name in enumerate(names) if "topic" in name or "segment" in name), 0)
     return st.selectbox(
         "Joined records share", ["", *names], index=likely + 1 if names else 0, key="growing_alike",
-        format_func=lambda name: name or "Nothing: any two may meet",
+        format_func=lambda name: slice_title(name) or "Nothing: any two may meet",
         help="Questions of one topic or one kind of customer sound like one conversation.",
     )  # fmt: skip
 

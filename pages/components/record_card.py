@@ -14,6 +14,7 @@ from backend.review.revisions import as_text
 from backend.vocabulary import MadeBy, RecordStatus
 from pages.components.conversation import FINDING_WORDS, show_conversation
 from pages.components.notices import plain
+from pages.components.slice_titles import slice_title
 from pages.components.worddiff import show_diff
 
 STATUS = {
@@ -51,7 +52,7 @@ def show_heading(detail: RecordDetail) -> None:
         detail.source and f"from {detail.source}",
         detail.external_id and f"id {detail.external_id}",
     ]
-    facts += [f"{key}: {value}" for key, value in detail.metadata.items()]
+    facts += [f"{slice_title(key)}: {value}" for key, value in detail.metadata.items()]
     st.caption(plain(" · ".join(fact for fact in facts if fact)))
 
 

@@ -17,10 +17,11 @@ _NAMED = 14
 _HEIGHT = 520
 
 
-def topic_map(frame: pd.DataFrame, *, topics: Sequence[str], chosen: str = "") -> Any:
+def topic_map(frame: pd.DataFrame, *, topics: Sequence[str], chosen: str = "", dark: bool = False) -> Any:
     """One point a record, coloured by topic, greyed but for the `chosen` one; the largest topics are named where they lie.
 
-    `frame` has topic, x, y, question; `topics` are the names, the largest first.
+    `frame` has topic, x, y, question; `topics` are the names, the largest first. Names have a ground of their own, in the
+    tones of a `dark` or a light page, because they stand on the points.
     """
     import plotly.graph_objects as go
 
@@ -36,11 +37,13 @@ def topic_map(frame: pd.DataFrame, *, topics: Sequence[str], chosen: str = "") -
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<extra></extra>",
         )
     )
+    ink, paper = ("#f3efe6", "rgba(23,27,35,0.72)") if dark else ("#23262b", "rgba(255,253,248,0.78)")
+    look = {"font": {"size": 12, "color": ink}, "bgcolor": paper, "borderpad": 2, "yshift": 14}
     for name in [chosen] if chosen else list(topics)[:_NAMED]:
         spots = frame[frame["topic"] == name]
         if len(spots):
             x, y = _heart(spots)
-            figure.add_annotation(x=x, y=y, text=f"<b>{label(name, 30)}</b>", showarrow=False, font={"size": 12})
+            figure.add_annotation(x=x, y=y, text=f"<b>{label(name, 30)}</b>", showarrow=False, **look)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor=None)
     figure.update_layout(showlegend=False, dragmode="pan")

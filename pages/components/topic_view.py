@@ -95,7 +95,8 @@ def show_map(visit: Visit, found: Overview) -> None:
         if at[place] in names:
             st.session_state[CHOSEN] = at[place]
 
-    figure = topic_charts.topic_map(places, topics=names, chosen=_chosen(names))
+    dark = st.context.theme.type == "dark"
+    figure = topic_charts.topic_map(places, topics=names, chosen=_chosen(names), dark=dark)
     charts.show_figure(figure, key="topics-map", on_click=choose)
     st.caption(
         f"{len(places):,} records of {found.records:,}, each one a point; neighbours share words. Point at one to read its "

@@ -167,8 +167,9 @@ def test_only_leads_change_topics_and_only_while_no_run_does(sqlite: Database) -
             named(admin, "Mine", elsewhere.id or 0)
         with pytest.raises(InvalidInput):
             merge(session=session, actor=lead, project_id=project.id or 0, topic_id=first.id or 0, into_id=first.id or 0)
-        held = {"status": JobStatus.RUNNING, "holder": me(), "beat_at": now()}
-        session.add(CheckRun(project_id=project.id or 0, checks=[Check.TOPICS.value], **held))
+        running = CheckRun(project_id=project.id or 0, checks=[Check.TOPICS.value], status=JobStatus.RUNNING)
+        running.holder, running.beat_at = me(), now()
+        session.add(running)
         session.commit()
         with pytest.raises(Conflict):
             named(lead, "Mine")

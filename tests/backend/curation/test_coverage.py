@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from backend.curation.clustering import NO_TOPIC, find_topics, topics_of
 from backend.curation.coverage import Asked, Held, cover
 from backend.curation.coverage_queries import coverage, stamp
+from backend.curation.topic_queries import overview, places
 from backend.detectors.topics import SLICE
 from backend.store.conversations import Chat, ChatTurn, Feedback
 from backend.store.database import Database
 from backend.store.records import Project, Record
-from backend.vocabulary import MadeBy, Role, Thumb
+from backend.vocabulary import MadeBy, RecordStatus, Role, Thumb
 from tests.backend.curation.test_clustering import by_subject, filled
 from tests.factories import a_person, a_record
 
@@ -80,9 +82,9 @@ def test_chats_are_put_to_the_topics_of_the_records_and_compared(database: Datab
         expert = a_person(session, "e@example.org", project=project, role=Role.EXPERT)
         find_topics(session=session, project_id=project.id or 0, tell=lambda share, words: None)
         names, ids = by_subject(session, project)
-        for record in session.exec(Record.__table__.select()).all():  # type: ignore[attr-defined]
+        for record in session.exec(select(Record)).all():
             if record.slices["subject"] == "parcel":
-                session.get_one(Record, record.id).approved_revision_id = record.id
+                record.approved_revision_id = record.id
         synthetic = a_record(session, project, prompt="Refund?", answer="Yes", slices={SLICE: names["refund"], "plan": "gold"})
         synthetic.made_by, synthetic.approved_revision_id = MadeBy.TYPOS, synthetic.id
         a_record(session, project, prompt="Which plan?", answer="Gold", slices={"plan": "gold"})
@@ -122,3 +124,26 @@ def test_without_topics_and_chats_the_metadata_is_held_against_the_target(sqlite
             ("refund", "password", "parcel", "invoice"), 10
         )
         assert all(row.pending == 40 for row in found.subjects["subject"])
+
+
+def test_the_overview_counts_each_topic_and_the_map_shows_texts_as_they_are_now(database: Database) -> None:
+    with database.writing() as session:
+        project = filled(session)
+        expert = a_person(session, "e@example.org", project=project, role=Role.EXPERT)
+        session.commit()
+        find_topics(session=session, project_id=project.id or 0, tell=lambda share, words: None)
+        names, _ = by_subject(session, project)
+        records = [row for row in session.exec(select(Record)) if row.slices[SLICE] == names["refund"]]
+        records[0].status = RecordStatus.APPROVED
+        for record, mood in zip(records[:4], ("negative", "neutral", "positive", "neutral"), strict=True):
+            record.slices = {**record.slices, "detected · sentiment": mood}
+        records[1].prompt = "New words <b>here</b>"
+        a_record(session, project, prompt="Refund?", answer="Yes")
+        session.commit()
+        found = overview(session, actor=expert, project_id=project.id or 0)
+        refund = found.table.set_index("topic").loc[names["refund"]]
+        assert refund["records"] == len(records)
+        assert refund["approved"] == pytest.approx(1 / len(records))
+        assert refund["negative"] == 0.25
+        assert (found.records, found.new, found.looking) == (161, 1, None)
+        assert "New words <b>here</b>" in places(session, actor=expert, project_id=project.id or 0)["question"].tolist()
