@@ -57,9 +57,10 @@ def by_model(
 
 def wordings(question: str, said: str) -> Iterator[str]:
     """The lines of an answer that can pass for the question, each once."""
-    seen = {question.casefold()}
+    seen: set[str] = set()
     for line in said.splitlines():
         text = _MARKER.sub("", line).strip().strip(_QUOTES).strip()
-        if text.casefold() not in seen and text[-1:] != ":" and guarded_words.is_rewording(question, text):
+        echoes = question.casefold() in text.casefold()  # small models say the question again
+        if text.casefold() not in seen and not echoes and text[-1:] != ":" and guarded_words.is_rewording(question, text):
             seen.add(text.casefold())
             yield text

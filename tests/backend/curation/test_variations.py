@@ -14,8 +14,10 @@ from backend.curation import guarded_words, slips
 from backend.curation.phrases import rephrased
 from backend.curation.rewording import by_model, wordings
 from backend.curation.variations import Original, vary
+from backend.engine import Engine
 from backend.errors import NotReady
 from backend.vocabulary import MadeBy
+from tests.backend.serving.fake_engine import fake_engine
 
 PARTS = st.sampled_from(
     ["How do I return my order 12345?", "I can't log in.", "My name is [NAME].", "Write to a.b@example.com", "I don't want it.",
@@ -136,3 +138,13 @@ How do I return order 12345?"""
     assert speaker.asked[0]["decoding"]["seed"] == 4
     with pytest.raises(NotReady, match="no wording"):
         by_model([an_original(3, "Hi?", "So.")], engine=Speaker("Hi?"), model="m", each=1, seed=4)
+
+
+def test_an_engine_that_only_repeats_the_question_gives_nothing() -> None:
+    with fake_engine() as (url, asked):
+        with pytest.raises(NotReady, match="shop-v1 wrote no wording"):
+            by_model(
+                [an_original(3, "How do I return order 12345?", "So.")], engine=Engine(url), model="shop-v1", each=2, seed=4
+            )
+        assert "How do I return order 12345?" in asked[0]["messages"][0]["content"]
+        assert asked[0]["temperature"] == 0.8
