@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import Select, Text, cast
+from sqlalchemy import Text, cast
+from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
@@ -18,7 +20,7 @@ from backend.detectors.duplicates import THRESHOLD as THRESHOLD
 from backend.store.accounts import AuditEntry
 from backend.store.curation import Likeness
 from backend.store.records import Finding, Record, RecordRevision
-from backend.vocabulary import Action, FindingKind, FindingStatus
+from backend.vocabulary import Action, FindingKind, FindingStatus, RecordStatus
 
 AROUND = 0.05
 """How far from the threshold the similarity of a listed pair may be."""
@@ -168,7 +170,7 @@ def contradictions(session: Session, *, actor: Actor, project_id: int, offset: i
     ]
 
 
-def _contradicting(project_id: int) -> Select[tuple[int, int, str, int, int | None]]:
+def _contradicting(project_id: int) -> Any:
     """Here, there, why, the finding here, the one there: seen from the earlier record where both have one."""
     mine, theirs = aliased(Finding), aliased(Finding)
     other = col(mine.detail)["other"].as_integer()
@@ -179,9 +181,7 @@ def _contradicting(project_id: int) -> Select[tuple[int, int, str, int, int | No
         & (col(theirs.status) == FindingStatus.OPEN)
     )
     return (
-        select(  # type: ignore[return-value]
-            col(mine.record_id), other, cast(col(mine.detail)["why"].as_string(), Text), col(mine.id), col(theirs.id)
-        )
+        columns(col(mine.record_id), other, cast(col(mine.detail)["why"].as_string(), Text), col(mine.id), col(theirs.id))
         .outerjoin(theirs, back)
         .where(
             col(mine.project_id) == project_id,
@@ -202,7 +202,10 @@ def _sides(session: Session, record_ids: list[int]) -> dict[int, Side]:
     )
     return {
         record_id or 0: Side(
-            record_id or 0, status.value, "\n".join(turn["content"] for turn in messages if turn["role"] == "user"), answer
+            record_id or 0,
+            RecordStatus(status).value,
+            "\n".join(turn["content"] for turn in messages if turn["role"] == "user"),
+            answer,
         )
         for record_id, status, answer, messages in session.exec(query)
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select as columns
 from sqlalchemy import update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
@@ -155,21 +156,21 @@ def _open(
     )
     resolved = set(session.exec(_resolved(project_id)))
     query = (
-        select(  # type: ignore[call-overload]
-            Finding.id, Finding.kind, Record.id, RecordRevision.id, Record.status, Record.approved_revision_id, Record.answer,
-            first.id, first.status, first.answer,
+        columns(
+            col(Finding.id), col(Finding.kind), col(Record.id), col(RecordRevision.id), col(Record.status),
+            col(Record.approved_revision_id), col(Record.answer), col(first.id), col(first.status), col(first.answer),
         )
         .join(Record, col(Record.id) == col(Finding.record_id))
         .join(RecordRevision, (col(RecordRevision.record_id) == Record.id) & (col(RecordRevision.number) == Record.head))
         .join(first, col(first.id) == col(Finding.detail)["of"].as_integer())
         .where(
-            Finding.project_id == project_id, Finding.status == FindingStatus.OPEN, wanted,
+            col(Finding.project_id) == project_id, col(Finding.status) == FindingStatus.OPEN, wanted,
             col(Record.status) != RecordStatus.REJECTED, col(first.project_id) == project_id,
         )
         .order_by(col(Record.id), col(Finding.id))
     )  # fmt: skip
     seen: set[int] = set()
-    for row in session.exec(query.execution_options(yield_per=2000)):
+    for row in session.execute(query.execution_options(yield_per=2000)):
         if row[2] not in seen:
             seen.add(row[2])
             repeat = _Repeat(row[0], row[2], row[3], row[7], row[4], row[5])

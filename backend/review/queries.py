@@ -33,7 +33,7 @@ from backend.store.records import (
     Source,
 )
 from backend.store.work import Item
-from backend.vocabulary import Action, FindingStatus, MadeBy, RecordStatus
+from backend.vocabulary import Action, FindingKind, FindingStatus, MadeBy, RecordStatus
 
 PAGE = 200
 """The most rows of a list that are read at a time."""
@@ -131,7 +131,7 @@ class RecordDetail:
     findings: tuple[FindingCard, ...]
     citations: tuple[CitedFaq, ...]
     alike: tuple[int, ...]
-    """Ids of other records with the same or nearly the same question."""
+    """Ids of other records with the same or nearly the same question, those that contradict this one among them."""
     made_by: MadeBy = MadeBy.PEOPLE
     made_of: tuple[int, ...] = ()
     """The records that a synthetic one was made of."""
@@ -262,8 +262,9 @@ def _finding_cards(findings: Sequence[Finding]) -> tuple[FindingCard, ...]:
 
 
 def _alike(session: Session, record: Record, findings: Sequence[Finding]) -> tuple[int, ...]:
-    """Records that this one repeats, then those of its cluster; a few are enough to compare with."""
+    """Records that this one repeats or contradicts, then those of its cluster; a few are enough to compare with."""
     named = [finding.detail.get("of") for finding in findings if finding.kind in DUPLICATES]
+    named += [finding.detail.get("other") for finding in findings if finding.kind is FindingKind.CONTRADICTION]
     wanted: Any = col(Record.id).in_([other for other in named if isinstance(other, int)])
     if record.cluster:
         wanted = or_(wanted, col(Record.cluster) == record.cluster)

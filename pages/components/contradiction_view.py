@@ -8,8 +8,7 @@ import streamlit as st
 from backend.curation import dismissing, duplicate_queries
 from backend.curation.duplicate_queries import Contradiction, Side
 from backend.vocabulary import Action
-from pages.components.duplicate_view import show_side_name
-from pages.components.links import link_to
+from pages.components.duplicate_view import show_side_name, show_way_to_review
 from pages.components.notices import attempt, tell
 from pages.components.visit import Visit
 from pages.components.worddiff import show_diff
@@ -80,14 +79,7 @@ def _side(visit: Visit, side: Side, key: str) -> None:
     st.text(side.question)
     st.caption("The answer")
     st.text(side.answer)
-    if visit.may(Action.REVIEW):
-        if st.button(
-            f"Review record {side.record_id}", icon=":material/rate_review:", key=f"{key}-review-{side.record_id}"
-        ):  # fmt: skip
-            st.session_state["review_record"] = side.record_id
-            st.switch_page("review.py")
-    else:
-        link_to("records", "Open the record", icon="open_in_new", address={"record": str(side.record_id)})
+    show_way_to_review(visit, side, key)
 
 
 def _dismiss(visit: Visit, finding_ids: tuple[int, ...], reason: str) -> None:

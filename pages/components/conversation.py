@@ -17,6 +17,7 @@ FINDING_WORDS = {
     "encoding": "Broken letters",
     "duplicate": "Duplicate",
     "near_duplicate": "Near duplicate",
+    "contradiction": "Contradiction",
     "email": "E-mail",
     "phone": "Phone",
     "card": "Card number",

@@ -9,8 +9,9 @@ import streamlit as st
 
 from backend.curation import duplicate_queries
 from backend.curation.duplicate_queries import THRESHOLD, Pair, Side
-from backend.vocabulary import RecordStatus
+from backend.vocabulary import Action, RecordStatus
 from pages.components.charts import MAIN, POOR, framed, show_chart
+from pages.components.links import link_to
 from pages.components.notices import plain
 from pages.components.record_card import STATUS
 from pages.components.visit import Visit
@@ -26,7 +27,7 @@ def show_curve(curve: pd.DataFrame) -> float:
         help="The share of four-letter pieces that two texts have in common: 1 is equal, .8 a word or two that differ in a "
         "short question. Findings are made from .8 on; the slider only shows what another threshold would mean.",
     )  # fmt: skip
-    count = int(curve.loc[(curve["similarity"] - chosen).abs().idxmin(), "records"])
+    count = int(curve["records"].to_numpy()[(curve["similarity"] - chosen).abs().to_numpy().argmin()])
     st.text(f"Records that repeat an earlier one from {chosen:.2f} on: {count:,}.")
     show_chart(_figure(curve, chosen, count), curve, key="duplicates-curve")
     return chosen
@@ -63,10 +64,10 @@ def show_pairs(visit: Visit, threshold: float) -> None:
         )
         return
     for pair in found:
-        _pair(pair, threshold)
+        _pair(visit, pair, threshold)
 
 
-def _pair(pair: Pair, threshold: float) -> None:
+def _pair(visit: Visit, pair: Pair, threshold: float) -> None:
     key = f"pair-{pair.first.record_id}-{pair.second.record_id}"
     with st.container(border=True, key=key):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -77,6 +78,7 @@ def _pair(pair: Pair, threshold: float) -> None:
             )  # fmt: skip
             show_side_name(pair.first)
             show_side_name(pair.second)
+            show_way_to_review(visit, pair.second, key)
         show_diff(
             pair.first.question, pair.second.question, key=f"{key}-question",
             before_name=f"only in record {pair.first.record_id}", after_name=f"only in record {pair.second.record_id}",
@@ -96,3 +98,12 @@ def show_side_name(side: Side) -> None:
     words, icon, color = STATUS[RecordStatus(side.status)]
     st.markdown(plain(f"Record {side.record_id}"), width="content")
     st.badge(words, icon=f":material/{icon}:", color=color)  # type: ignore[arg-type]
+
+
+def show_way_to_review(visit: Visit, side: Side, key: str) -> None:
+    """A press takes the record up in review; who reviews nothing gets a link to it."""
+    if not visit.may(Action.REVIEW):
+        link_to("records", "Open the record", icon="open_in_new", address={"record": str(side.record_id)})
+    elif st.button(f"Review record {side.record_id}", icon=":material/rate_review:", key=f"{key}-review-{side.record_id}"):
+        st.session_state["review_record"] = side.record_id
+        st.switch_page("review.py")

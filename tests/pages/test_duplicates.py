@@ -121,6 +121,7 @@ def test_one_press_opens_a_record_of_the_pair_in_review(house: Runtime, people: 
     page = press(at_contradictions(house, people[Role.EXPERT]), "Review record 3")
     assert page.title[0].value == "Review records"
     assert "Record 3" in words(page)
+    assert "Record 1, which is like it" in words(page)
 
 
 def test_raters_do_not_see_the_page(house: Runtime, people: dict[Role, Actor]) -> None:

@@ -54,7 +54,9 @@ class Shop:
         with self.database.reading() as session:
             return preview(session=session, actor=self.lead, project_id=self.project_id, least=least)
 
-    def reject(self, least: float = 1.0, reason: str = "Repeats", actor: Actor | None = None, expected: int | None = None):
+    def reject(
+        self, least: float = 1.0, reason: str = "Repeats", actor: Actor | None = None, expected: int | None = None
+    ) -> Resolved:
         with self.database.writing() as session:
             return reject_duplicates(
                 session=session, actor=actor or self.lead, project_id=self.project_id, least=least, reason=reason,

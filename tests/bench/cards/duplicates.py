@@ -35,7 +35,7 @@ def measured(name: str, texts: Sequence[str]) -> list[dict[str, Any]]:
     found = by_bands(texts)
     later = {second for _, second, _ in pairs}
     told = np.flatnonzero(found.similarity >= THRESHOLD)
-    right = sum(similarity(texts[place], texts[found.nearest[place]]) >= THRESHOLD for place in told)
+    right = sum(similarity(texts[int(place)], texts[int(found.nearest[place])]) >= THRESHOLD for place in told)
     linked = sum(bool(found.root[first] == found.root[second]) for first, second, _ in pairs)
     return [
         share(f"Pairs put into one cluster: {name}", linked, len(pairs), goal=0.98),
