@@ -23,7 +23,8 @@ from backend.conversations import messages_from_json
 from backend.curation.topic_matching import fates
 from backend.detectors.sentence_adapter import Sentences
 from backend.detectors.telling_words import customer_words, names_of
-from backend.detectors.topics import LEAST_TEXTS, MOST_FITTED, SLICE, Assigner, Clustering, cluster
+from backend.detectors.topics import LEAST_TEXTS, MOST_FITTED, SLICE, Assigner, Clustering, Embed, cluster
+from backend.errors import ServiceUnavailable
 from backend.store.curation import Topic
 from backend.store.locking import locked_project
 from backend.store.records import Project, Record, RecordRevision
@@ -67,16 +68,31 @@ def find_topics(*, session: Session, project_id: int, tell: Tell) -> dict[str, i
     wish = wish_of(session.get_one(Project, project_id))
     fresh = wish.anew or not topics_of(session, project_id)
     if fresh:
+        embed = _embedder(session, project_id, wish)
         tell(0.0, "reading a sample")
         ids, texts = _sample(session, project_id)
         session.commit()  # nothing is held while the clustering goes on
         if len(texts) < LEAST_TEXTS:
             return {}
         tell(0.1, f"grouping {len(texts):,} questions")
-        found = cluster(texts, count=wish.count, embed=Sentences(name=wish.model).embed if wish.model else None)
+        found = cluster(texts, count=wish.count, embed=embed)
         _store(session, project_id, found, ids, texts)
     _put(session, project_id, everything=fresh, tell=lambda share: tell(0.4 + 0.6 * share, "putting records to topics"))
     return {}
+
+
+def _embedder(session: Session, project_id: int, wish: Wish) -> Embed | None:
+    """The sentence model that was wished for. Where it is not here, the wish ends, or every later run would fail by it too."""
+    if not wish.model:
+        return None
+    try:
+        return Sentences(name=wish.model).embed
+    except ServiceUnavailable:
+        project = locked_project(session, project_id)
+        project.settings = {key: value for key, value in project.settings.items() if key != SETTING}
+        session.add(project)
+        session.commit()
+        raise
 
 
 def _sample(session: Session, project_id: int) -> tuple[list[int], list[str]]:

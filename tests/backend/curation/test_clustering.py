@@ -11,8 +11,9 @@ from backend.access.actors import Actor
 from backend.curation.cleaning import me
 from backend.curation.clustering import NO_TOPIC, find_topics, topics_of
 from backend.curation.naming_topics import merge, rename, split, wish_for
+from backend.detectors import sentence_adapter
 from backend.detectors.topics import SLICE
-from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
+from backend.errors import Conflict, Forbidden, InvalidInput, NotFound, ServiceUnavailable
 from backend.store.base import now
 from backend.store.curation import CheckRun, Topic
 from backend.store.database import Database
@@ -173,6 +174,21 @@ def test_only_leads_change_topics_and_only_while_no_run_does(sqlite: Database) -
         session.commit()
         with pytest.raises(Conflict):
             named(lead, "Mine")
+
+
+def test_a_sentence_model_that_is_not_here_fails_one_run_and_not_every_later_one(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentence_adapter, "is_installed", lambda: False)
+    with sqlite.writing() as session:
+        project = filled(session)
+        lead = a_person(session, "l@example.org", project=project, role=Role.LEAD)
+        session.commit()
+        wish_for(session=session, actor=lead, project_id=project.id or 0, model="sentence-transformers/all-MiniLM-L6-v2")
+        with pytest.raises(ServiceUnavailable, match="not installed"):
+            run(session, project)
+        run(session, project)
+        assert topics_of(session, project.id or 0)
 
 
 def test_a_small_project_gets_no_topics_and_no_error(sqlite: Database) -> None:
