@@ -2,10 +2,11 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from backend.conversations import Conversation, Message, Shape, to_csv, to_jsonl
+from backend.datasets.formats import Form, preference_line
 from backend.errors import InvalidInput
 from backend.intake.conversations import Imported, Label, convert_all, thumb_of
 from backend.intake.mapping import Mapping
@@ -175,6 +176,25 @@ def test_only_the_ends_of_a_scale_are_verdicts(mark, best):
     share = (mark - 1) / (best - 1)
     expected = Thumb.UP if share >= 0.75 else Thumb.DOWN if share <= 0.25 else None
     assert thumb_of(mark, best) == thumb_of(f"{mark}/{best}", best) == expected
+
+
+@given(conversations(), st.booleans(), st.sampled_from([Form.DPO, Form.KTO]))
+def test_judgements_that_are_exported_come_back_as_they_were(conversation, good, form):
+    turns = [message.to_json() for message in conversation.messages]
+    assume(conversation.answer is not None)
+    told = {"id": conversation.external_id, "metadata": dict(conversation.metadata)}
+    line = {**told, "prompt": turns[:-1], "chosen": turns[-1:], "rejected": [turn("assistant", "Never!")]}
+    line |= {"messages": turns, "desirable": good}
+    (imported,) = convert(preference_line(line, form))
+    assert imported.conversation == dataclasses.replace(conversation, group=None)
+    thumb = Thumb.UP if good else Thumb.DOWN
+    wanted = Label(conversation.answer, "Never!") if form is Form.DPO else Label(conversation.answer, thumb=thumb)
+    assert imported.label == (wanted if conversation.answer != "Never!" or form is Form.KTO else None)
+
+
+def convert(*rows):
+    reading = read(json.dumps(rows).encode(), "rows.json")
+    return list(convert_all(reading, recognise(reading.columns, reading.head()).mapping))
 
 
 def test_slices_that_checks_gave_are_not_taken_from_files():
