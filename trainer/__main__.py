@@ -59,7 +59,10 @@ def classify(error: BaseException) -> tuple[Exit, str, str]:
     if is_disk_full(error):
         return Exit.DISK_FULL, "disk_full", "The disk is full. Free some space, then resume from the last checkpoint."
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate memory" in str(error):
-        message = "Out of memory. Halve batch_size and double accumulation (the effective batch stays), or lower max_length."
+        message = (
+            "Out of memory, even one conversation at a time. Lower max_length, take the adapter 'qlora' or a smaller model. "
+            "The last checkpoint is kept."
+        )
         return Exit.OUT_OF_MEMORY, "out_of_memory", message
     if type(error).__name__ in kinds:
         return *kinds[type(error).__name__], str(error)

@@ -17,6 +17,7 @@ Run folder: the file names below. `metrics.jsonl` has one object a line, with ``
               memory_bytes (the most so far), mfu (share of a known GPU's speed)
   validation  step, epoch, loss, the objective's own figures (`OBJECTIVES`), bleu and rouge_l over the measured answers,
               samples ([{prompt, reference, text}, …])
+  memory      step, parts: memory ran out, and batches are read in so many parts from here on
   checkpoint  step, path
 `status.json` is replaced atomically: state, step, total_steps, epoch, message, updated (seconds since the epoch).
 

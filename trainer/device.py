@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 
@@ -28,3 +29,10 @@ def memory_of(device: torch.device) -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (OSError, ValueError):
         return None
+
+
+def free_memory(device: torch.device) -> None:
+    """Give back what nothing holds any more, after memory ran out."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

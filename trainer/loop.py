@@ -17,18 +17,17 @@ from typing import Any
 import torch
 
 from trainer import checkpoint, contract, data
-from trainer.chatters import Dpo, Imitation, Kto, Orpo
 from trainer.contract import TrainConfig
-from trainer.device import device_name, peak_memory
+from trainer.device import device_name, free_memory, peak_memory
 from trainer.flops import peak_of
 from trainer.folder import RunFolder, StopRequest, write_json
 from trainer.learner import Learner, Lot
-from trainer.lessons import Lesson, class_names
-from trainer.model import choose_dtype, fold_lora, load_for_training, name_base
-from trainer.plan import Plan, batches, learning_rate, make_plan
-from trainer.readers import Classifier, Reward, Translator
+from trainer.lessons import Lesson
+from trainer.model import choose_dtype, name_base
+from trainer.plan import Plan, batches, learning_rate
+from trainer.preparing import prepare
 from trainer.recorders import recorders
-from trainer.rows import BadData, read_rows
+from trainer.rows import BadData
 from trainer.samples import speak
 
 log = logging.getLogger("trainer")
@@ -58,29 +57,10 @@ class Position:
     tokens: int = 0
     seconds: float = 0.0
     ended_early: bool = False
+    parts: int = 1
+    """Parts that a batch is read in; doubled whenever memory runs out."""
     data_hash: str = ""
     base: str = ""
-
-
-LEARNERS: dict[str, Callable[[TrainConfig, Any], Learner]] = {
-    "sft": Imitation,
-    "seq2seq": Translator,
-    "dpo": Dpo,
-    "orpo": Orpo,
-    "kto": Kto,
-    "reward": Reward,
-    "classification": Classifier,
-}
-
-
-def prepare(config: TrainConfig) -> tuple[Learner, Plan]:
-    """Reads the rows, loads the model and encodes the rows for it. Raises BadData, BadModel."""
-    rows = read_rows(Path(config.data), config.objective)
-    classes = class_names(rows["train"]) if config.objective == "classification" else ()
-    loaded = load_for_training(config, classes)
-    fold_lora(loaded.model)
-    learner = LEARNERS[config.objective](config, loaded)
-    return learner, make_plan(config, rows, learner, loaded.context)
 
 
 def train(
@@ -197,10 +177,25 @@ class Trainer:
             for window in _windows(order, self.config.accumulation, start=at):
                 if self._stop:
                     self._stop_here()
-                self.one_step([self.learner.lot([self.plan.train[i] for i in rows]) for rows in window])
+                self._one_step_that_fits([[self.plan.train[i] for i in rows] for rows in window])
                 self._after_step()
                 if self.position.ended_early:
                     break
+
+    def _one_step_that_fits(self, window: list[list[Lesson]]) -> None:
+        """One step. Where memory runs out, batches are halved and read one after another: the step stays the same step."""
+        while True:
+            try:
+                self.one_step([self.learner.lot(part) for rows in window for part in parted(rows, self.position.parts)])
+                return
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                if self._updating or self.position.parts >= max(map(len, window)):
+                    raise
+                self.optimizer.zero_grad(set_to_none=True)
+                self.position.parts *= 2
+                log.warning("out of memory (%s): batches are read in %d parts from now on", error, self.position.parts)
+            free_memory(self.loaded.device)
+            self._run.metric("memory", step=self.position.step, parts=self.position.parts)
 
     def one_step(self, window: list[Lot]) -> None:
         """Forward and backward over the accumulation window, then one optimizer step."""
@@ -368,6 +363,7 @@ class Trainer:
             "tokens": position.tokens,
             "seconds": round(position.seconds, 3),
             "tokens_per_second": round(position.tokens / max(position.seconds, 1e-9), 1),
+            "batch_parts": position.parts,
             "peak_memory_bytes": peak_memory(self.loaded.device),
             "device": device_name(self.loaded.device),
             "rows": len(self.plan.train),
@@ -391,6 +387,12 @@ class Trainer:
         name_base(self.loaded, target)
         if not self.config.uses_lora:
             self.loaded.format.tokenizer.save_pretrained(target)
+
+
+def parted(rows: list[Lesson], parts: int) -> Iterator[list[Lesson]]:
+    """The rows in at most so many parts, as even as can be."""
+    size = -(-len(rows) // parts)
+    return (rows[at : at + size] for at in range(0, len(rows), size))
 
 
 def _windows(order: list[list[int]], size: int, *, start: int) -> Iterator[list[list[int]]]:

@@ -9,7 +9,6 @@ Not promised: that the best of few trials is better than chance; folds tell more
 
 from __future__ import annotations
 
-import gc
 import logging
 import shutil
 import statistics
@@ -27,10 +26,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from trainer import contract
 from trainer.contract import ConfigError, TrainConfig, read_json
+from trainer.device import free_memory
 from trainer.folder import RunFolder, StopRequest, write_json
 from trainer.folds import write_folds
 from trainer.loop import NotFinite, Stopped, train
-from trainer.model import BadModel
+from trainer.model import BadModel, choose_device
 from trainer.spaces import Dimension, SearchConfig
 
 log = logging.getLogger("trainer")
@@ -134,9 +134,7 @@ class Search:
         trial.set_user_attr("message", message)
         self.study.tell(trial, value, state=state)
         self._clear_up(trial.number)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_memory(choose_device(self.config.config.device))
 
     def _measure(self, trial: optuna.trial.Trial) -> float:
         """The metric of one trial: of its run, or the mean over its folds."""

@@ -15,9 +15,11 @@ import torch
 from tests.trainer.conftest import CHANGED, chat_row, shop_rows, write_snapshot
 from trainer import checkpoint, contract, loop
 from trainer.__main__ import main
+from trainer.chatters import Imitation
 from trainer.contract import Decoding, Exit, TrainConfig
 from trainer.folder import RunFolder, StopRequest
 from trainer.generate import generate
+from trainer.learner import Lot
 from trainer.model import load_adapter, load_base
 from trainer.rows import BadData, read_split
 
@@ -246,3 +248,37 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert max(rates) == rates[9] == pytest.approx(1.0)
     assert rates[55] == pytest.approx(0.5)
     assert rates[99] < 0.001
+
+
+def test_when_memory_runs_out_batches_are_halved_and_the_run_stays_the_same(
+    snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = quick(snapshot, batch_size=8, measured_answers=0, record="nothing")
+    loop.train(config, tmp_path / "roomy")
+    whole = Imitation.losses
+
+    def narrow(self: Imitation, lot: Lot) -> Any:
+        if torch.is_grad_enabled() and len(lot.weights) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return whole(self, lot)
+
+    monkeypatch.setattr(Imitation, "losses", narrow)
+    result = loop.train(config, tmp_path / "narrow")
+    assert result["batch_parts"] == 4
+    assert [row["parts"] for row in metrics(tmp_path / "narrow", "memory")] == [2, 4]
+    for roomy, tight in zip(metrics(tmp_path / "roomy"), metrics(tmp_path / "narrow"), strict=True):
+        assert tight["loss"] == pytest.approx(roomy["loss"], abs=1e-5)
+
+
+def test_when_not_even_one_row_fits_the_run_ends_with_what_to_do(
+    snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = quick(snapshot, batch_size=4, epochs=1)
+
+    def never(self: Imitation, lot: Lot) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Imitation, "losses", never)
+    code = main(["run", "--config", str(write_config(tmp_path, config)), "--out", str(tmp_path / "run")])
+    assert code == Exit.OUT_OF_MEMORY
+    assert "even one conversation at a time" in json.loads((tmp_path / "run" / contract.ERROR).read_text())["message"]
