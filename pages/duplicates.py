@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from backend.curation import duplicate_queries
@@ -71,10 +72,15 @@ def show_clusters(visit: Visit, found: Overview) -> None:
         st.success("No record is like another one. Nothing is to be done here.", icon=":material/done_all:")
         return
     st.subheader("From which similarity on is it a repeat?")
-    threshold = show_curve(found.curve)
-    show_pairs(visit, threshold)
+    explore(visit, found.curve)
     if visit.may(Action.BULK_REVIEW):
         show_resolutions(visit)
+
+
+@st.fragment
+def explore(visit: Visit, curve: pd.DataFrame) -> None:
+    """The slider draws only this anew, not what counts the whole project."""
+    show_pairs(visit, show_curve(curve))
 
 
 main()

@@ -115,7 +115,7 @@ def overview(session: Session, *, actor: Actor, project_id: int) -> Overview:
 def _curve(session: Session, project_id: int) -> pd.DataFrame:
     """Columns similarity, records; from LEAST to 1 in steps of a hundredth."""
     fine = select(func.round(col(Likeness.similarity) * _FINE).label("place")).where(
-        col(Likeness.project_id) == project_id, col(Likeness.nearest_id).is_not(None)
+        col(Likeness.project_id) == project_id, col(Likeness.similarity) >= LEAST
     )
     place = fine.subquery().c.place
     counts = {int(at): int(count) for at, count in session.execute(select(place, func.count()).group_by(place))}
@@ -128,7 +128,7 @@ def pairs(session: Session, *, actor: Actor, project_id: int, threshold: float, 
     """Pairs whose similarity is nearest to the threshold, on both sides of it, the most similar first."""
     check(actor, Action.VIEW_RECORDS, project_id)
     value = col(Likeness.similarity)
-    here = (col(Likeness.project_id) == project_id, col(Likeness.nearest_id).is_not(None))
+    here = (col(Likeness.project_id) == project_id, value >= LEAST)
     above = value.between(threshold - 1e-9, threshold + AROUND)
     below = value.between(threshold - AROUND, threshold - 1e-9)
     chosen = [

@@ -94,8 +94,10 @@ class Likeness(Table, table=True):
     `settled`, the record was compared by it with all that are, and `nearest_id` is the most similar earlier record.
     """
 
+    __table_args__ = (Index("ix_likeness_project_similarity", "project_id", "similarity"),)
+
     record_id: int = Field(foreign_key="record.id", primary_key=True)
-    project_id: int = Field(foreign_key="project.id", index=True)
+    project_id: int = Field(foreign_key="project.id")
     revision_id: int = Field(foreign_key="recordrevision.id")
     version: str = Field(max_length=16)
     sketch: bytes

@@ -906,7 +906,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("record_id"),
     )
     with op.batch_alter_table("likeness", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_likeness_project_id"), ["project_id"], unique=False)
+        batch_op.create_index("ix_likeness_project_similarity", ["project_id", "similarity"], unique=False)
 
     op.create_table(
         "promotion",
@@ -1523,7 +1523,7 @@ def downgrade() -> None:
 
     op.drop_table("promotion")
     with op.batch_alter_table("likeness", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_likeness_project_id"))
+        batch_op.drop_index("ix_likeness_project_similarity")
 
     op.drop_table("likeness")
     with op.batch_alter_table("finding", schema=None) as batch_op:
