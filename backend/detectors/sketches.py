@@ -23,7 +23,7 @@ from backend.detectors.duplicates import SHINGLE, normalise
 VERSION = "1"
 BANDS, ROWS = 21, 6
 PERMUTATIONS = BANDS * ROWS
-"""Two texts are compared when all six bytes of a band are equal: .99 of the pairs at similarity .8, one in 3,000 at .2."""
+"""Two texts are compared when all six bytes of a band are equal: .998 of the pairs at similarity .8, one in 700 at .2."""
 SKETCH = np.dtype([("key", "<u8"), ("words", "<u8"), ("digest", "u1", (PERMUTATIONS,))])
 _SEED = 20
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], dtype=np.uint64)
