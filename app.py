@@ -11,7 +11,6 @@ import math
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,6 @@ app = st.App(
 )
 
 if __name__ == "__main__":
-    __spec__ = ModuleSpec("touchstone.__main__", None)  # so named, helpers that this process starts do not run this file again
     app.run(
         config={
             "server.address": house.settings.host,

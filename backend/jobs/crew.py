@@ -7,17 +7,21 @@ little work, because a helper takes a second to start.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import multiprocessing
 import os
+import pickle
 import signal
+import struct
+import subprocess
+import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
-from typing import Any, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import IO, Any, TypeVar
 
 from backend.errors import ServiceUnavailable
 
@@ -26,8 +30,8 @@ Made = TypeVar("Made")
 
 _AHEAD = 2
 """Pieces that wait for each helper, so that none is idle while the maker reads on."""
-_work: Callable[[Any], Any] | None = None
-"""What this process does; only set in helpers."""
+_LENGTH = struct.Struct("<Q")
+_LOOK_SECONDS = 1.0
 
 
 def helpers(wanted: int) -> int:
@@ -48,38 +52,124 @@ def in_order(
     first = list(itertools.islice(rest, 1))
     if not first:
         return
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare, initargs=(work,))
+    crew = [_Helper(work) for _ in range(workers)]
+    idle: SimpleQueue[_Helper] = SimpleQueue()
+    for helper in crew:
+        idle.put(helper)
+
+    def hand_over(piece: Given) -> Made:
+        helper = idle.get()
+        try:
+            made: Made = helper.do(piece)
+            return made
+        finally:
+            idle.put(helper)
+
+    threads = ThreadPoolExecutor(workers, thread_name_prefix="crew")
     waiting: deque[Future[Made]] = deque()
     try:
         for piece in itertools.chain(first, rest):
-            waiting.append(pool.submit(_do, piece))
+            waiting.append(threads.submit(hand_over, piece))
             if len(waiting) > (1 + _AHEAD) * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise ServiceUnavailable(
-            "A process that was helping ended, most likely for want of memory. Nothing was saved; try again with fewer "
-            "(TOUCHSTONE_CLEAN_WORKERS)."
-        ) from error
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for helper in crew:
+            helper.end()
+        threads.shutdown(cancel_futures=True)
 
 
-def _prepare(work: Callable[[Any], Any]) -> None:
-    global _work
+class _Helper:
+    """A process of its own that works at one piece at a time. It gets frames of pickled bytes, and gives such back.
+
+    It is no child of `multiprocessing`, because that runs the main module again in each, and in the web process that is a
+    page.
+    """
+
+    def __init__(self, work: Callable[[Any], Any]) -> None:
+        path = os.pathsep.join(one or os.getcwd() for one in sys.path)
+        self._process = subprocess.Popen(  # noqa: S603 - this program itself
+            [sys.executable, "-m", __spec__.name if __spec__ else __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+        )  # fmt: skip
+        self._told = _dumped(work)
+
+    def do(self, piece: Any) -> Any:
+        """What `work` makes of the piece, or raises."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            if self._told:
+                _send(self._process.stdin, self._told)
+                self._told = b""
+            _send(self._process.stdin, _dumped(piece))
+            went_well, made = pickle.loads(_received(self._process.stdout))  # noqa: S301 - from a process that this one started
+        except (OSError, EOFError, ValueError) as error:
+            raise ServiceUnavailable(
+                "A process that was helping ended, most likely for want of memory. Try again with fewer "
+                "(TOUCHSTONE_CLEAN_WORKERS)."
+            ) from error
+        if not went_well:
+            raise made
+        return made
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+def _dumped(thing: Any) -> bytes:
+    return pickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def _send(stream: IO[bytes], content: bytes) -> None:
+    stream.write(_LENGTH.pack(len(content)) + content)
+    stream.flush()
+
+
+def _received(stream: IO[bytes]) -> bytes:
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError
+    (length,) = _LENGTH.unpack(head)
+    content = stream.read(length)
+    if len(content) < length:
+        raise EOFError
+    return content
+
+
+def _help() -> None:
+    """What a helper does: work at one piece after another until its maker is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the maker says when to end
-    threading.Thread(target=_end_with_maker, daemon=True).start()
-    _work = work
+    incoming = os.fdopen(os.dup(0), "rb")
+    outgoing = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no answer
+    threading.Thread(target=_end_with_maker, args=(os.getppid(),), daemon=True).start()
+    work = pickle.loads(_received(incoming))  # noqa: S301 - from the process that started this one
+    while True:
+        piece = pickle.loads(_received(incoming))  # noqa: S301 - likewise
+        try:
+            answer = (True, work(piece))
+        except Exception as error:  # noqa: BLE001 - it is raised again by the maker
+            answer = (False, error)
+        _send(outgoing, _dumped(answer))
 
 
-def _end_with_maker() -> None:
-    maker = multiprocessing.parent_process()
-    if maker is not None:
-        wait([maker.sentinel])
-        os._exit(1)
+def _end_with_maker(maker: int) -> None:
+    """Also in the middle of a piece: nobody waits for it any more."""
+    while os.getppid() == maker:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
 
 
-def _do(piece: Any) -> Any:
-    assert _work is not None
-    return _work(piece)
+if __name__ == "__main__":
+    try:
+        _help()
+    except EOFError:
+        sys.exit(0)
