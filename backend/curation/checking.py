@@ -9,43 +9,35 @@ process writes. Not promised: that changes of the rules made during a run count 
 from __future__ import annotations
 
 import importlib
-import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from sqlalchemy import select as columns
-from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
 from backend.access import audit
 from backend.access.actors import SYSTEM
-from backend.conversations import messages_from_json
 from backend.curation.cleaning import me, take_up
 from backend.curation.looking import Look, Shown, Views
 from backend.curation.unseen import is_unseen
-from backend.detectors.checks import MODULES, Context, Family, Seen, family, versions
-from backend.detectors.findings import Finding
-from backend.detectors.personal import without_stand_ins
+from backend.curation.views import Keeper, Read
+from backend.detectors.checks import MODULES, Context, Family, family, versions
 from backend.errors import Conflict, TouchstoneError
 from backend.jobs.crew import in_order
 from backend.store.base import now
-from backend.store.checked import due, mark
+from backend.store.checked import due
 from backend.store.checking_context import context_for
 from backend.store.curation import CheckRun
 from backend.store.database import Database
-from backend.store.findings import Looked, merge_findings, stand_ins_of
 from backend.store.records import Record, RecordRevision
-from backend.vocabulary import PROJECT_CHECKS, Check, FindingKind, JobStatus
+from backend.vocabulary import PROJECT_CHECKS, Check, JobStatus
 
 BATCH = 500
 FEWEST_FOR_POOL = 500
 """Of fewer records it is not worth starting processes."""
-MOST_OF_A_KIND = 200
-"""Findings of one kind that are kept of a record at a time; of personal data all are."""
 _OF_PROJECT = {
     Check.DUPLICATES: ("backend.curation.deduplicating", "compare_project", "Comparing records"),
     Check.CONTRADICTIONS: ("backend.curation.deduplicating", "find_contradictions", "Looking for contradictions"),
@@ -60,17 +52,6 @@ ProjectCheck = Callable[..., Mapping[str, int]]
 
 class _Stopped(Exception):
     """Somebody asked for the run to end here."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A record as it was handed out to be looked at."""
-
-    record_id: int
-    revision_id: int
-    head: int
-    messages: list[dict[str, str]]
-    due: frozenset[Check]
 
 
 def run_checks(
@@ -128,7 +109,8 @@ class _Work:
         self._look(families, by, context, workers=workers if left >= FEWEST_FOR_POOL else 1)
 
     def _look(self, families: Mapping[Check, Family], by: Mapping[Check, str], context: Context, *, workers: int) -> None:
-        on_their_way: deque[list[_Read]] = deque()
+        keeper = Keeper(self._project_id, families, by)
+        on_their_way: deque[list[Read]] = deque()
 
         def pieces() -> Iterator[list[Shown]]:
             last, more = self._cursor, True
@@ -142,12 +124,12 @@ class _Work:
 
         with closing(in_order(Look(families, context), pieces(), workers=workers, alone=0)) as seen:
             for views in seen:
-                self._keep(families, by, on_their_way.popleft(), views)
+                self._keep(keeper, on_their_way.popleft(), views)
 
     def _unseen(self, by: Mapping[Check, str], after: int) -> tuple[Any, ...]:
         return Record.project_id == self._project_id, col(Record.id) > after, is_unseen(by)
 
-    def _read(self, by: Mapping[Check, str], after: int) -> list[_Read]:
+    def _read(self, by: Mapping[Check, str], after: int) -> list[Read]:
         query = (
             columns(Record.id, RecordRevision.id, Record.head, RecordRevision.messages, Record.checked)  # type: ignore[call-overload]
             .join(RecordRevision, (col(RecordRevision.record_id) == Record.id) & (col(RecordRevision.number) == Record.head))
@@ -157,15 +139,15 @@ class _Work:
         )
         with self._database.reading() as session:
             return [
-                _Read(record_id or 0, revision_id or 0, head, messages, frozenset(due(checked, head, by)))
+                Read(record_id or 0, revision_id or 0, head, messages, frozenset(due(checked, head, by)))
                 for record_id, revision_id, head, messages, checked in session.execute(query)
             ]
 
-    def _keep(self, families: Mapping[Check, Family], by: Mapping[Check, str], batch: list[_Read], views: Views) -> None:
+    def _keep(self, keeper: Keeper, batch: Sequence[Read], views: Views) -> None:
         """Save a batch: findings, slices, marks, and how far the run is."""
         with self._database.writing() as session:
             run = self._mine(session)
-            found = _save(session, self._project_id, families, by, batch, views)
+            found = keeper.keep(session, batch, views)
             run.found = _added(run.found, {kind.value: count for kind, count in found.items()})
             run.done, run.cursor, run.beat_at = run.done + len(batch), batch[-1].record_id, now()
             self._done, self._cursor, total = run.done, run.cursor, run.total
@@ -245,58 +227,3 @@ class _Work:
 
 def _added(before: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
     return dict(Counter(before) + Counter(new))
-
-
-def _save(
-    session: Session,
-    project_id: int,
-    families: Mapping[Check, Family],
-    by: Mapping[Check, str],
-    batch: list[_Read],
-    views: Views,
-) -> Counter[FindingKind]:
-    """Store what was seen in those records of the batch whose text is still the same; returns the new findings by kind."""
-    ids = [one.record_id for one in batch]
-    held = select(Record.id, Record.head, Record.checked, Record.slices).where(col(Record.id).in_(ids)).order_by(col(Record.id))
-    there = {row[0]: row for row in session.exec(held.with_for_update(key_share=True))}
-    stand_ins = stand_ins_of(session, project_id, ids)
-    looked, rows = [], []
-    for one, views_of_one in zip(batch, views, strict=True):
-        _, head, checked, slices = there.get(one.record_id, (0, 0, "", {}))
-        if head != one.head:
-            continue
-        looked.append(_looked(one, views_of_one, families, stand_ins.get(one.record_id, set())))
-        row = {"id": one.record_id, "checked": mark(checked, head, {check: by[check] for check in views_of_one})}
-        fresh = _slices(slices, views_of_one, families)
-        rows.append(row if fresh == slices else {**row, "slices": fresh})
-    found = merge_findings(session, project_id, looked)
-    for _, alike in itertools.groupby(sorted(rows, key=len), key=len):
-        session.execute(update(Record), list(alike))
-    return found
-
-
-def _looked(one: _Read, views: Mapping[Check, Seen], families: Mapping[Check, Family], stand_ins: set[str]) -> Looked:
-    """What all families found in one record, within bounds."""
-    messages = messages_from_json(one.messages)
-    found: list[Finding] = []
-    for check, seen in views.items():
-        kept = list(seen.findings)
-        if check is Check.PERSONAL:
-            found += without_stand_ins(messages, kept, stand_ins)
-            continue
-        counts: Counter[FindingKind] = Counter()
-        for finding in kept:
-            counts[finding.kind] += 1
-            if counts[finding.kind] <= MOST_OF_A_KIND:
-                found.append(finding)
-    return Looked(
-        record_id=one.record_id, revision_id=one.revision_id, number=one.head, messages=messages, found=found,
-        kinds=frozenset[FindingKind]().union(*(families[check].KINDS for check in views)),
-    )  # fmt: skip
-
-
-def _slices(before: Mapping[str, Any], views: Mapping[Check, Seen], families: Mapping[Check, Family]) -> dict[str, Any]:
-    """The record's slices with what was seen now, and without what these families had said before."""
-    old = frozenset[str]().union(*(families[check].SLICES for check in views))
-    kept = {name: value for name, value in before.items() if name not in old}
-    return kept | {name: value for seen in views.values() for name, value in seen.slices}

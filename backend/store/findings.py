@@ -15,13 +15,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from backend.conversations import Message, messages_from_json
 from backend.detectors import findings as values
 from backend.detectors.personal import find_in_messages
 from backend.store.base import now
+from backend.store.bulk import add_rows
 from backend.store.privacy import rules_for
 from backend.store.records import Finding, Record, RecordRevision
 from backend.vocabulary import PERSONAL_FINDINGS, FindingKind, FindingStatus
@@ -92,8 +92,7 @@ def merge_findings(session: Session, project_id: int, looked: Sequence[Looked]) 
             if row.status is FindingStatus.OPEN and row.kind in one.kinds:
                 close_as_gone(row, one.number)
     session.flush()
-    for start in range(0, len(rows), _BATCH):
-        session.execute(insert(Finding), rows[start : start + _BATCH])
+    add_rows(session, Finding, rows)
     return +new
 
 
