@@ -29,6 +29,7 @@ from backend.access.queries import project_id_of
 from backend.access.sessions import actor_of
 from backend.conversations import Message, messages_from_json
 from backend.curation import fixing
+from backend.datasets import canaries
 from backend.datasets.freezing import freeze
 from backend.errors import AlreadyDone, NotReady, TouchstoneError
 from backend.evaluation import evaluating, held_out, promoting
@@ -201,7 +202,8 @@ class Turn:
 
     def freeze(self) -> dict[str, Any]:
         """Freeze what is approved."""
-        snapshot = self.do(freeze, settings=self.house.settings, project_id=self.project_id, name="By the loop", seed=self.seed)
+        how: dict[str, Any] = {"name": "By the loop", "seed": self.seed, "canaries": canaries.USUAL}
+        snapshot = self.do(freeze, settings=self.house.settings, project_id=self.project_id, **how)
         self.snapshot_id = snapshot.id or 0
         return {"snapshot": snapshot.number, "rows": snapshot.manifest["counts"], "hash": snapshot.content_hash}
 

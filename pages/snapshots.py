@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from backend.datasets import queries
+from backend.datasets import canaries, queries
 from backend.datasets.freezing import freeze
 from backend.datasets.kinds import Labelling
 from backend.datasets.placement import General
@@ -75,6 +75,12 @@ def _form(visit: Visit, look: Outlook, labelling: Labelling) -> None:
                 "keeps a model from forgetting how to chat about other things. Drawn by seed; validation and test hold none."
             )
             st.number_input("General talk, % of train", 0, 90, 0, help=general_help, key="snapshot_general")
+        if labelling.kind is SnapshotKind.SFT:
+            canary_help = (
+                "Made-up secrets among the train rows, such as a number on a box. Evaluations look if the model gives them "
+                "away: then it repeats single rows of its data. They are no records, and exports leave them out. 0 plants none."
+            )
+            st.number_input("Canaries", 0, canaries.MOST, canaries.USUAL, help=canary_help, key="snapshot_canaries")
         st.caption("Records of one conversation, near-duplicates and equal questions always go into the same part.")
         st.form_submit_button(
             "Freeze", type="primary", icon=":material/ac_unit:", on_click=attempt, args=(_freeze, visit, labelling)
@@ -96,6 +102,7 @@ def _freeze(visit: Visit, labelling: Labelling) -> None:
             leave_out_personal=bool(chosen.get("snapshot_leave_out")),
             labelling=labelling,
             general=General(share=chosen.get("snapshot_general", 0) / 100, seed=chosen["snapshot_seed"]),
+            canaries=chosen.get("snapshot_canaries", 0),
         )
     chosen["snapshot_name"] = ""
     chosen.pop("snapshot", None)

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from backend.access.actors import SYSTEM
 from backend.access.queries import project_id_of
+from backend.datasets import canaries
 from backend.datasets.exporting import Export, export
 from backend.datasets.formats import FITTING, Form, What
 from backend.datasets.freezing import freeze
@@ -41,6 +42,10 @@ def register(subparsers: Any) -> None:
     snapshot.add_argument(
         "--general", type=float, default=0.0, metavar="SHARE", help="mix in general talk as this share of train (default: none)"
     )
+    snapshot.add_argument(
+        "--canaries", type=int, default=canaries.USUAL, metavar="N",
+        help="made-up secrets planted in train, to see later whether a model repeats its data (default: %(default)s)",
+    )  # fmt: skip
     snapshot.set_defaults(handler=_snapshot)
     exporter = subparsers.add_parser("export", help="write records, what people said about them, or a snapshot into a file")
     exporter.add_argument("out", type=Path, metavar="OUT", help="the file to write")
@@ -76,6 +81,7 @@ def _snapshot(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
                 label=arguments.label,
             ),
             general=General(share=arguments.general, seed=arguments.seed),
+            canaries=arguments.canaries,
         )
     told = {
         key: made.manifest[key] for key in ("kind", "rows", "counts", "synthetic", "duplicates", "left_out", "content_hash")

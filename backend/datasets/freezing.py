@@ -15,6 +15,7 @@ from sqlmodel import Session, select
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
+from backend.datasets import canaries as planted
 from backend.datasets import folders, manifests, placement, queries
 from backend.datasets.kinds import NEEDS, Labelling
 from backend.datasets.lessons import Harvest
@@ -41,13 +42,14 @@ def freeze(
     leave_out_personal: bool = False,
     labelling: Labelling | None = None,
     general: General | None = None,
+    canaries: int = 0,
 ) -> Snapshot:
     """Freeze every approved revision of a project, or what people said about answers to approved questions.
 
     Raises NotReady when there is nothing of the kind, when approved rows were not compared for near duplicates, and when
     they hold personal data, unless `leave_out_personal` says to freeze the others. Labels on answers with personal data are
-    always left out. `general` says how much general talk to mix in: none without it. What was left out, and why, is in the
-    manifest.
+    always left out. `general` says how much general talk to mix in: none without it. `canaries` says how many made-up secrets
+    are planted in train (approved answers only). What was left out, and why, is in the manifest.
     """
     check(actor, Action.SNAPSHOT, project_id)
     project = locked_project(session, project_id)
@@ -59,7 +61,8 @@ def freeze(
     lines = {record_id: len(made) for record_id, made in found.lines.items()}
     placed = placement.place(found.records, lines, seed=seed, ratios=shares, general=general)
     rows = _rows(found, how, placed)
-    files = manifests.files_of(rows)
+    secrets = planted.draw(canaries if how.kind is SnapshotKind.SFT else 0, project=project.slug, seed=seed)
+    files = manifests.files_of(rows, after=[one.to_line() for one in secrets])
     manifest = manifests.build(
         project=project.slug,
         seed=seed,
@@ -68,7 +71,7 @@ def freeze(
         files=files,
         duplicates=found.duplicates,
         left_out={**found.left_out, **placed.left_out},
-        told={**found.told, **placed.told},
+        told={**found.told, **placed.told, **({"canaries": planted.told(secrets)} if secrets else {})},
     )
     number = 1 + (session.exec(select(func.max(Snapshot.number)).where(Snapshot.project_id == project_id)).one() or 0)
     snapshot = Snapshot(

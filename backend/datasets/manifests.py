@@ -78,11 +78,14 @@ def file_name(split: Split) -> str:
     return f"{split.value}.jsonl"
 
 
-def files_of(rows: Iterable[FrozenRow]) -> dict[str, bytes]:
-    """The bytes of each split's file, rows in the order given. Every split has a file, if an empty one."""
+def files_of(rows: Iterable[FrozenRow], *, after: Sequence[str] = ()) -> dict[str, bytes]:
+    """The bytes of each split's file, rows in the order given, and the lines `after` those of train. Every split has a file,
+    if an empty one.
+    """
     lines: dict[Split, list[str]] = {split: [] for split in Split}
     for row in rows:
         lines[row.split].extend(row.to_lines())
+    lines[Split.TRAIN].extend(after)
     return {file_name(split): "".join(part).encode() for split, part in lines.items()}
 
 

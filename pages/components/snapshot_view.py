@@ -79,6 +79,8 @@ def _mixture(manifest: Mapping[str, Any]) -> Iterator[str]:
             f"General talk in train: {mixed['taken']} of {mixed['available']} rows, for a share of {mixed['share']:.0%} drawn "
             f"by seed {mixed['seed']}."
         )
+    if planted := manifest.get("canaries", {}).get("count"):
+        yield f"Canaries planted in train, beside these rows: {planted}. Evaluations look whether a model gives them away."
 
 
 def _difference(visit: Visit, snapshot_id: int, names: Mapping[int, str]) -> None:

@@ -16,7 +16,7 @@ from backend.conversations import Message, content_hash
 from backend.datasets import folders, freezing, queries
 from backend.datasets.freezing import freeze, verify
 from backend.datasets.splits import Ratios
-from backend.errors import Forbidden, IntegrityViolated, NotFound, NotReady, ServiceUnavailable
+from backend.errors import Forbidden, IntegrityViolated, InvalidInput, NotFound, NotReady, ServiceUnavailable
 from backend.store.base import now
 from backend.store.models import Snapshot, SnapshotRow
 from backend.store.records import Approval, Finding, Record, RecordRevision
@@ -287,3 +287,29 @@ def test_two_snapshots_differ_by_what_was_added_and_changed(small_shop: Shop) ->
     assert same.unchanged == 10
     assert list(table["number"]) == [2, 1]
     assert "Changed." in set(rows["answer"])
+
+
+def test_canaries_stand_in_train_alone_marked_and_counted_as_nothing(shop: Shop) -> None:
+    shop.fill(20)
+    with_some, without = frozen(shop, canaries=3), frozen(shop)
+    assert with_some.manifest["counts"] == without.manifest["counts"]
+    planted = [row for row in lines(shop, with_some, "train") if row.get("canary")]
+    assert [row["id"] for row in planted] == ["canary-1", "canary-2", "canary-3"]
+    assert not any(row.get("canary") for split in ("validation", "test") for row in lines(shop, with_some, split))
+    for row, told in zip(planted, with_some.manifest["canaries"]["rows"], strict=True):
+        assert told["messages"] == row["messages"][:1]
+        assert row["messages"][1]["content"].startswith(told["opening"] + told["secret"])
+    assert "canaries" not in without.manifest
+    assert lines(shop, without, "train") == lines(shop, with_some, "train")[:-3]
+    assert frozen(shop, canaries=3).content_hash == with_some.content_hash
+    with shop.database.reading() as session:
+        verify(session=session, actor=shop.lead, settings=shop.settings, snapshot_id=with_some.id or 0)
+        held = session.exec(select(SnapshotRow).where(SnapshotRow.snapshot_id == with_some.id)).all()
+    assert len(held) == with_some.manifest["records"]
+
+
+def test_too_many_canaries_are_refused_before_anything_is_written(shop: Shop) -> None:
+    shop.fill(5)
+    with pytest.raises(InvalidInput, match="between 0 and 50"):
+        frozen(shop, canaries=51)
+    assert not list(shop.settings.snapshots.glob("*"))
