@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend.curation import check_queries, dismissing
-from backend.curation.fix_rules import Rule
+from backend.curation.fix_rules import JUDGED, Rule
 from backend.curation.queries import KINDS
 from backend.vocabulary import Action, FindingKind, FindingStatus
 from pages.components.findings_table import FIX, SHOWN, choose, fix_all, show_actions, show_closed, tabs
@@ -69,8 +69,11 @@ def show_kind(visit: Visit, kind: FindingKind) -> None:
             places, records = check_queries.fixable(session, actor=visit.actor, project_id=visit.project_id, rule=rule)
         if chosen:
             _show_examples(visit, rule, [finding for finding, _ in chosen])
+            seen = kind not in JUDGED or len(chosen) <= _EXAMPLES
+            if not seen:
+                st.caption(f"To fix these, choose at most {_EXAMPLES}, so that you see what becomes of each.")
             show_actions(
-                visit, chosen, FIX, prefix=kind.value, placeholder="It is meant to be so", can_fix=bool(places)
+                visit, chosen, FIX, prefix=kind.value, placeholder="It is meant to be so", can_fix=bool(places) and seen
             )  # fmt: skip
         else:
             st.caption(f"The least sure come first, at most {SHOWN} are shown. Choose rows to fix or dismiss only these.")
@@ -116,7 +119,9 @@ def _show_examples(visit: Visit, rule: Rule, finding_ids: Sequence[int] = ()) ->
 
 def _bulk(visit: Visit, rule: Rule, places: int, records: int) -> None:
     (kind,) = rule.kinds
-    if places:
+    if places and kind in JUDGED:
+        st.text("The proposals are only proposals: choose rows, look at what becomes of them, and fix those that are right.")
+    elif places:
         st.button(
             f"Fix all {places:,} in {records:,} records", type="primary", icon=":material/build:", key=f"{kind.value}_fix_all",
             on_click=attempt, args=(fix_all, visit, rule, FIX),

@@ -23,6 +23,7 @@ WORDS = {
     JobStatus.FAILED: ("failed", "error"),
     JobStatus.CANCELLED: ("was cancelled", "cancel"),
     JobStatus.LOST: ("was lost", "help"),
+    JobStatus.PAUSED: ("is paused; resume it when you like", "pause_circle"),
 }
 FIRST = ("Loss", {"loss": "train", "validation_loss": "validation"})
 LAST = (("Learning rate", {"learning_rate": "learning rate"}), ("Trained tokens a second", {"tokens_per_second": "tokens/s"}))
@@ -74,6 +75,15 @@ def _buttons(visit: Visit, card: RunCard) -> None:
     with st.container(horizontal=True):
         if not card.is_over:
             st.button(
+                "Pause",
+                icon=":material/pause:",
+                help="It stops at its next step, and goes on from there when you resume it.",
+                disabled=card.status is JobStatus.STOPPING,
+                on_click=attempt,
+                args=(_pause, visit, card.job_id),
+                key=f"pause_{card.id}",
+            )
+            st.button(
                 "Cancel",
                 icon=":material/stop:",
                 help="It stops at its next step and keeps a checkpoint.",
@@ -110,6 +120,13 @@ def _cancel(visit: Visit, job_id: int) -> None:
         job = controlling.cancel(session=session, actor=visit.actor, job_id=job_id)
     done = job.status is JobStatus.CANCELLED
     tell("success", "The run is cancelled." if done else "The run stops at its next step and keeps a checkpoint.")
+
+
+def _pause(visit: Visit, job_id: int) -> None:
+    with visit.writing() as session:
+        job = controlling.pause(session=session, actor=visit.actor, job_id=job_id)
+    done = job.status is JobStatus.PAUSED
+    tell("success", "The run is paused." if done else "The run stops at its next step; resume it when you like.")
 
 
 def _resume(visit: Visit, job_id: int) -> None:
