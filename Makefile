@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 ROWS ?= 1000000
 
-.PHONY: scorecards help run test check format bench bench-rating bench-trainer bench-pages bench-dashboards bench-start stress browser clean
+.PHONY: scorecards help run test check format bench bench-rating bench-trainer bench-pages bench-dashboards bench-start bench-curation stress browser clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ bench-pages: $(VENV)/.installed-dev  ## p95 of a page's rerun with 20 simulated 
 
 bench-dashboards: $(VENV)/.installed-dev  ## p95 of the leads' pages' queries (ROWS=1000000 ON=--postgres)
 	$(BIN)/python -m tests.bench.bench_dashboards --rows $(ROWS) $(ON)
+
+bench-curation: $(VENV)/.installed-dev  ## import and clean generated pairs: seconds, memory, what was found (ROWS=1000000 ON=--postgres)
+	$(BIN)/python -m tests.bench.bench_curation --rows $(ROWS) $(ON)
 
 bench-rating: $(VENV)/.installed-dev  ## the rating desk: key to next item, bursts, offline answers, 50 raters
 	$(BIN)/python -m tests.bench.bench_rating
