@@ -11,6 +11,11 @@ from sqlmodel import col
 from backend.store.records import Finding, Record, RecordRevision
 from backend.vocabulary import PERSONAL_FINDINGS, FindingKind, FindingStatus
 
+JUDGED = frozenset({FindingKind.UNSUPPORTED, FindingKind.SPELLING, FindingKind.CONTRADICTION})
+"""Kinds whose proposal may be the wrong one of two: the FAQ can be out of date, the odd word a product's name. Somebody looks
+at each; no bulk takes them.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
@@ -43,3 +48,8 @@ def can_be_fixed() -> Any:
     """
     newest = or_(col(Finding.kind).in_(PERSONAL_FINDINGS), col(RecordRevision.number) == col(Record.head))
     return and_(col(Finding.proposal).is_not(None), col(Finding.end) > col(Finding.start), newest)
+
+
+def can_be_fixed_in_bulk() -> Any:
+    """Whether it can be fixed without anybody looking at it."""
+    return and_(can_be_fixed(), col(Finding.kind).not_in(JUDGED))

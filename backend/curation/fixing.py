@@ -19,7 +19,7 @@ from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check as allow
 from backend.conversations import Message, fault, messages_from_json
-from backend.curation.fix_rules import Rule, can_be_fixed, open_by
+from backend.curation.fix_rules import JUDGED, Rule, can_be_fixed_in_bulk, open_by
 from backend.curation.held import LONGEST_REASON, findings_named, locked_record, revision_of, wait_for_review
 from backend.curation.masks import Span, chosen, masked
 from backend.curation.queries import KINDS
@@ -87,10 +87,14 @@ def fix(
 def fix_all(
     *, session: Session, actor: Actor, project_id: int, rule: Rule, reason: str = "", folder: Path | None = None
 ) -> Fixed:
-    """Fix every open finding that the rule means and a machine can fix, in at most MOST_AT_ONCE records."""
+    """Fix every open finding that the rule means and a machine can fix, in at most MOST_AT_ONCE records. Kinds that somebody
+    has to judge one by one are left out.
+    """
     allow(actor, Action.BULK_REVIEW, project_id)
     if not rule.kinds:
         raise InvalidInput("Choose what to fix.")
+    if rule.kinds <= JUDGED:
+        raise InvalidInput(f"“{_words_for(rule.kinds)}” has to be judged one by one. Choose the findings that are right.")
     record_ids = _holding(session, project_id, rule)
     if not record_ids:
         raise NotFound("There is nothing open here that can be fixed by a machine. Nothing was changed.")
@@ -174,7 +178,11 @@ def _reason(kinds: Iterable[FindingKind]) -> str:
     wanted = frozenset(kinds)
     if wanted <= PERSONAL_FINDINGS:
         return MASKED
-    return "Fixed: " + ", ".join(KINDS[kind] for kind in FindingKind if kind in wanted)
+    return f"Fixed: {_words_for(wanted)}"
+
+
+def _words_for(kinds: Collection[FindingKind]) -> str:
+    return ", ".join(KINDS[kind] for kind in FindingKind if kind in kinds)
 
 
 def _act(kinds: Iterable[FindingKind]) -> str:
@@ -198,7 +206,7 @@ def _holding(session: Session, project_id: int, rule: Rule) -> list[int]:
         select(Finding.record_id)
         .join(Record, col(Record.id) == col(Finding.record_id))
         .join(RecordRevision, col(RecordRevision.id) == col(Finding.revision_id))
-        .where(*open_by(rule, project_id), can_be_fixed())
+        .where(*open_by(rule, project_id), can_be_fixed_in_bulk())
     )
     return list(session.exec(query.distinct().order_by(col(Finding.record_id))))
 
@@ -211,7 +219,7 @@ def _open_in(session: Session, record: Record, rule: Rule) -> list[Finding]:
         select(Finding, RecordRevision.number)
         .join(Record, col(Record.id) == col(Finding.record_id))
         .join(RecordRevision, col(RecordRevision.id) == col(Finding.revision_id))
-        .where(Finding.record_id == record.id, *open_by(rule, record.project_id), can_be_fixed())
+        .where(Finding.record_id == record.id, *open_by(rule, record.project_id), can_be_fixed_in_bulk())
         .order_by(col(Finding.id))
     )
     found = session.exec(query).all()

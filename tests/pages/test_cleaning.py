@@ -90,6 +90,15 @@ def test_all_of_a_kind_is_dismissed_with_a_reason_only(house: Runtime, people: d
     assert "Nothing is open" in words(app)
 
 
+def test_what_is_only_a_proposal_is_not_offered_to_be_fixed_at_once(house: Runtime, people: dict[str, Actor]) -> None:
+    clean(house, people["lead"], Words(kind=FindingKind.UNSUPPORTED))
+    app = opened(house, people["lead"], "cleaning")
+    assert "The proposals are only proposals" in words(app)
+    labels = [one.label for one in app.button]
+    assert not [label for label in labels if label.startswith("Fix all")]
+    assert "Dismiss all" in labels
+
+
 def test_a_rule_by_how_sure_leaves_the_others_open(house: Runtime, people: dict[str, Actor]) -> None:
     clean(house, people["lead"])
     app = opened(house, people["lead"], "cleaning")

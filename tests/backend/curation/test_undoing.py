@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from backend.access.actors import Actor
 from backend.conversations import Message
 from backend.curation import check_queries, dismissing, fixing, undoing
-from backend.curation.fix_rules import Rule
+from backend.curation.fix_rules import JUDGED, Rule
 from backend.curation.fixing import Fixed
 from backend.errors import AlreadyDone, Conflict, Forbidden, InvalidInput, NotFound
 from backend.store.database import Database
@@ -20,7 +20,7 @@ from backend.store.revisions import add_revision
 from backend.vocabulary import FindingKind, FindingStatus, RecordStatus, Role
 from tests.factories import a_person, a_project, a_record
 
-MARKUP, GREETING, SPELLING = FindingKind.MARKUP, FindingKind.BOILERPLATE, FindingKind.SPELLING
+MARKUP, GREETING, WORDING = FindingKind.MARKUP, FindingKind.BOILERPLATE, FindingKind.VOICE
 MAIL = "ann@example.org"
 
 
@@ -106,12 +106,12 @@ def at_sqlite(sqlite: Database) -> Desk:
 
 def test_one_kind_after_the_other_is_fixed_and_undone_in_turn(desk: Desk) -> None:
     """The findings that were not fixed move along with the text, there and back."""
-    record = desk.record("Hi Team,<br>the lmap broke. Hi Team,", (MARKUP, "<br>", " "), (SPELLING, "lmap", "lamp"))
+    record = desk.record("Hi Team,<br>the lmap broke. Hi Team,", (MARKUP, "<br>", " "), (WORDING, "lmap", "lamp"))
     first = desk.fix_all(MARKUP)
     assert (first.records, first.findings, first.left, first.skipped) == (1, 1, 0, 0)
     assert desk.read(record).prompt == "Hi Team, the lmap broke. Hi Team,"
     assert desk.standing_on(record) == ["lmap"]
-    second = desk.fix_all(SPELLING)
+    second = desk.fix_all(WORDING)
     assert desk.read(record).prompt == "Hi Team, the lamp broke. Hi Team,"
     assert desk.undo_batch(first.batch) == undoing.Undone(0, 1, 0), "a later fix stands on it"
     assert desk.undo_batch(second.batch) == undoing.Undone(1, 0, 0)
@@ -124,9 +124,7 @@ def test_one_kind_after_the_other_is_fixed_and_undone_in_turn(desk: Desk) -> Non
 
 
 def test_what_lies_in_words_that_a_fix_takes_away_goes_and_comes_back_with_them(desk: Desk) -> None:
-    record = desk.record(
-        f"Thanks!\n--\nAnn Lmap, {MAIL}", (GREETING, f"\n--\nAnn Lmap, {MAIL}", ""), (SPELLING, "Lmap", "Lamp")
-    )
+    record = desk.record(f"Thanks!\n--\nAnn Lmap, {MAIL}", (GREETING, f"\n--\nAnn Lmap, {MAIL}", ""), (WORDING, "Lmap", "Lamp"))
     boilerplate = next(finding for finding in desk.findings(record) if finding.kind is GREETING)
     desk.fix([boilerplate])
     assert desk.read(record).prompt == "Thanks!"
@@ -134,7 +132,7 @@ def test_what_lies_in_words_that_a_fix_takes_away_goes_and_comes_back_with_them(
     with desk.database.writing() as session:
         undoing.undo(session=session, actor=desk.expert, project_id=desk.project_id, finding_id=boilerplate.id or 0)
     assert sorted({finding.kind for finding in desk.findings(record)}) == sorted(
-        {GREETING, SPELLING, FindingKind.EMAIL, FindingKind.NAME}
+        {GREETING, WORDING, FindingKind.EMAIL, FindingKind.NAME}
     )
     assert len(desk.standing_on(record)) == len(desk.findings(record))
 
@@ -163,6 +161,21 @@ def test_what_says_only_what_is_wrong_is_left_to_people(at_sqlite: Desk) -> None
     with pytest.raises(NotFound, match="can be fixed by a machine"):
         at_sqlite.fix_all(FindingKind.PLACEHOLDER)
     assert at_sqlite.read(record).head == 1
+
+
+@pytest.mark.parametrize("kind", sorted(JUDGED))
+def test_what_is_only_a_proposal_is_fixed_one_by_one_and_by_no_bulk(at_sqlite: Desk, kind: FindingKind) -> None:
+    record = at_sqlite.record("Two years.<br>", (kind, "Two", "Five"), (MARKUP, "<br>", ""))
+    with pytest.raises(InvalidInput, match="one by one"):
+        at_sqlite.fix_all(kind)
+    assert at_sqlite.fix_all(kind, MARKUP).findings == 1
+    assert at_sqlite.read(record).prompt == "Two years."
+    with at_sqlite.database.reading() as session:
+        left = session.exec(select(Finding).where(Finding.kind == kind, Finding.status == FindingStatus.OPEN)).all()
+    assert len(left) == 1
+    other = at_sqlite.record("Two years.", (kind, "Two", "Five"))
+    at_sqlite.fix(at_sqlite.findings(other))
+    assert at_sqlite.read(other).prompt == "Five years."
 
 
 def test_a_fix_that_would_leave_nothing_is_refused_alone_and_skipped_in_bulk(at_sqlite: Desk) -> None:
@@ -196,11 +209,11 @@ def test_a_fixed_record_waits_for_review_again(at_sqlite: Desk) -> None:
 
 
 def test_an_edit_by_hand_moves_findings_along_or_closes_them(desk: Desk) -> None:
-    record = desk.record("one <br> two <br> lmap", (MARKUP, "<br>", " "), (SPELLING, "lmap", "lamp"))
+    record = desk.record("one <br> two <br> lmap", (MARKUP, "<br>", " "), (WORDING, "lmap", "lamp"))
     desk.edit(record, "Hello! one and <br> two, lamp")
     assert desk.standing_on(record) == ["<br>"]
     (gone,) = desk.findings(record, FindingStatus.FIXED)
-    assert (gone.kind, gone.detail["gone_in"]) == (SPELLING, 2)
+    assert (gone.kind, gone.detail["gone_in"]) == (WORDING, 2)
 
 
 def test_batches_are_listed_with_who_made_them_and_undone_by_whom_may(at_sqlite: Desk) -> None:
