@@ -19,7 +19,7 @@ from backend.conversations import messages_from_json
 from backend.detectors import duplicates
 from backend.detectors.duplicates import customer_words, duplicate_key
 from backend.detectors.neighbours import Clusters, Known, cluster
-from backend.intake.drafts import KEY_BYTES, Draft, Found
+from backend.intake.drafts import KEY_BYTES, Draft, Found, Original
 from backend.intake.files import storable
 from backend.intake.readers.rows import Rejected
 from backend.intake.repeats import Keys, firsts
@@ -126,7 +126,7 @@ def _newest(session: Session, project_id: int) -> Iterator[tuple[int, str, list[
         .order_by(col(Record.id))
     )
     for record_id, label, messages in session.exec(query.execution_options(yield_per=_READ_AT_ONCE)):
-        yield record_id or 0, label, messages
+        yield record_id or 0, label, list(messages)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -170,7 +170,10 @@ class Filing:
         ]
         add_rows(self._session, Record, records)
         revisions = iter(draw_ids(self._session, RecordRevision, sum(len(draft.versions) for draft in drafts)))
-        revision_rows, findings, judged, originals = [], [], [], []
+        revision_rows: list[dict[str, Any]] = []
+        findings: list[dict[str, Any]] = []
+        judged: list[dict[str, Any]] = []
+        originals: list[Original] = []
         firsts_of = self._firsts(begin, end)
         for draft, record_id, first in zip(drafts, ids, firsts_of, strict=True):
             revision_ids = [next(revisions) for _ in draft.versions]

@@ -24,7 +24,7 @@ class Spool:
     """The batches of one import, in order. `folder` is where the temporary file may lie."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=folder)  # noqa: SIM115 - closed by close()
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder) if folder else None)  # noqa: SIM115 - closed by close()
         self._sizes = array.array("Q")
         self._keys = bytearray()
         self.drafts = self.faqs = self.rejected = 0

@@ -94,7 +94,7 @@ class _Hold:
 
 
 def approve(*, session: Session, actor: Actor, project_id: int, lease: Lease, number: int) -> Done:
-    """Let the revision into snapshots. Refused with Conflict while it holds personal data, or an answer that its file calls bad."""
+    """Let the revision into snapshots. Conflict while it holds personal data, or an answer that its file calls bad."""
     hold = _hold(session, actor, project_id, lease, number)
     done = _rule(session, actor, hold, lease, Decision.APPROVED, "")
     session.commit()
