@@ -270,9 +270,11 @@ class JobStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     LOST = "lost"
+    PAUSED = "paused"
 
 
-FINISHED_JOBS = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.LOST})
+FINISHED_JOBS = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.LOST, JobStatus.PAUSED})
+"""Jobs to which nothing more happens by itself; a paused one goes on when somebody says so."""
 
 
 class Stage(StrEnum):

@@ -45,17 +45,16 @@ def _queue(visit: Visit) -> None:
 
 def _going(visit: Visit, card: JobCard) -> None:
     with st.container(border=True):
-        left, right = st.columns([4, 1])
+        left, right = st.columns([3, 2])
         left.text(f"{_title(card)}: {card.status.value}, attempt {max(1, card.attempt)} of {card.max_attempts}")
-        right.button(
-            "Stop",
-            icon=":material/stop:",
-            disabled=card.status is JobStatus.STOPPING,
-            on_click=attempt,
-            args=(_cancel, visit, card.id),
-            width="stretch",
-            key=f"stop_{card.id}",
-        )
+        with right.container(horizontal=True, horizontal_alignment="right"):
+            given = {"disabled": card.status is JobStatus.STOPPING, "on_click": attempt}
+            if card.status is JobStatus.QUEUED:
+                st.button("Put first", icon=":material/vertical_align_top:", on_click=attempt,
+                          args=(_put_first, visit, card.id), key=f"first_{card.id}")  # fmt: skip
+            if card.kind in controlling.PAUSED_AND_RESUMED:
+                st.button("Pause", icon=":material/pause:", args=(_pause, visit, card.id), key=f"pause_{card.id}", **given)
+            st.button("Stop", icon=":material/stop:", args=(_cancel, visit, card.id), key=f"stop_{card.id}", **given)
         step, total = card.progress.get("step", 0), card.progress.get("total_steps")
         if total:
             st.progress(min(1.0, max(0.0, step / total)), text=f"Step {step} of {total}")
@@ -92,7 +91,7 @@ def _ended(visit: Visit, cards: list[JobCard]) -> None:
         st.text(card.error)
     if card.status is not JobStatus.SUCCEEDED:
         st.button(
-            "Try again",
+            "Go on" if card.status is JobStatus.PAUSED else "Try again",
             icon=":material/replay:",
             help="A run goes on from its last checkpoint, if it has one.",
             on_click=attempt,
@@ -116,6 +115,19 @@ def _cancel(visit: Visit, job_id: int) -> None:
         job = controlling.cancel(session=session, actor=visit.actor, job_id=job_id)
     done = job.status is JobStatus.CANCELLED
     tell("success", f"Job {job_id} is cancelled." if done else f"Job {job_id} stops at its next step.")
+
+
+def _pause(visit: Visit, job_id: int) -> None:
+    with visit.writing() as session:
+        job = controlling.pause(session=session, actor=visit.actor, job_id=job_id)
+    done = job.status is JobStatus.PAUSED
+    tell("success", f"Job {job_id} is paused." if done else f"Job {job_id} stops at its next step and can go on later.")
+
+
+def _put_first(visit: Visit, job_id: int) -> None:
+    with visit.writing() as session:
+        controlling.put_first(session=session, actor=visit.actor, job_id=job_id)
+    tell("success", f"Job {job_id} is the next one.")
 
 
 def _resume(visit: Visit, job_id: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
@@ -24,6 +24,8 @@ from backend.store.models import Job
 from backend.vocabulary import FINISHED_JOBS, JobKind, JobStatus
 
 ARGUMENTS, RESUME_ARGUMENTS = "arguments", "resume_arguments"
+PAUSING = "pausing"
+"""The key in a payload under which it stands that a stop is meant as a pause."""
 
 
 def enqueue(
@@ -146,13 +148,14 @@ def finish(session: Session, *, job_id: int, attempt: int, worker: str, status: 
     return True
 
 
-def request_stop(session: Session, job: Job) -> Job:
-    """Ask a job to stop: a queued one is cancelled at once, a running one stops at its next step. Twice is once."""
-    if job.status is JobStatus.STOPPING:
-        return job
+def request_stop(session: Session, job: Job, *, pause: bool = False) -> Job:
+    """Ask a job to stop, for good or for now: a queued one ends at once, a running one stops at its next step. Twice is once,
+    and the last word counts.
+    """
+    job.payload = {**job.payload, PAUSING: pause}
     if job.status is JobStatus.QUEUED:
-        job.status, job.finished_at = move(job.status, JobStatus.CANCELLED), now()
-    else:
+        job.status, job.finished_at = move(job.status, JobStatus.PAUSED if pause else JobStatus.CANCELLED), now()
+    elif job.status is not JobStatus.STOPPING:
         job.status, job.stop_requested_at = move(job.status, JobStatus.STOPPING), now()
     session.add(job)
     session.flush()
@@ -165,7 +168,19 @@ def requeue(session: Session, job: Job, *, attempts: int = 3) -> Job:
         raise Conflict(f"This job is {job.status.value}; it can be tried again once it has ended.")
     job.status = move(job.status, JobStatus.QUEUED)
     job.max_attempts = job.attempt + attempts
+    job.payload = {key: value for key, value in job.payload.items() if key != PAUSING}
     job.worker, job.lease_expires_at, job.stop_requested_at, job.finished_at = "", None, None, None
+    session.add(job)
+    session.flush()
+    return job
+
+
+def put_first(session: Session, job: Job) -> Job:
+    """Let a waiting job be the next one."""
+    if job.status is not JobStatus.QUEUED:
+        raise Conflict(f"This job is {job.status.value}; only one that waits can be put first.")
+    highest = session.exec(select(func.max(Job.priority)).where(Job.status == JobStatus.QUEUED)).one()
+    job.priority = (highest or 0) + 1
     session.add(job)
     session.flush()
     return job

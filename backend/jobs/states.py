@@ -5,8 +5,9 @@ queued ──→ running ──→ succeeded
   │ │         │ ├────→ lost ──────┤
   │ │         ↓ │                 │
   │ │    stopping ───→ cancelled ─┤
+  │ │           └────→ paused ────┤
   │ └───────────┴─────────────────┘   again: by itself after a crash, or because a person asks for it
-  └────────────────→ cancelled
+  └────────────────→ cancelled, paused
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from backend.vocabulary import FINISHED_JOBS, JobStatus
 _S = JobStatus
 
 ALLOWED: dict[JobStatus, frozenset[JobStatus]] = {
-    _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLED}),
+    _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLED, _S.PAUSED}),
     _S.RUNNING: frozenset({_S.STOPPING, _S.SUCCEEDED, _S.FAILED, _S.CANCELLED, _S.LOST, _S.QUEUED}),
-    _S.STOPPING: frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELLED, _S.LOST}),
+    _S.STOPPING: frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELLED, _S.LOST, _S.PAUSED}),
     _S.FAILED: frozenset({_S.QUEUED}),
     _S.CANCELLED: frozenset({_S.QUEUED}),
     _S.LOST: frozenset({_S.QUEUED}),
+    _S.PAUSED: frozenset({_S.QUEUED}),
     _S.SUCCEEDED: frozenset(),
 }
 
@@ -55,8 +57,8 @@ def move(current: JobStatus, target: JobStatus) -> JobStatus:
     return target
 
 
-def after(end: End, *, stop_requested: bool, may_retry: bool) -> JobStatus:
-    """Where a job goes when its child has ended.
+def after(end: End, *, stop_requested: bool, may_retry: bool, pausing: bool = False) -> JobStatus:
+    """Where a job goes when its child has ended. `pausing`: who asked it to stop means it to go on later.
 
     Work that was done counts, even if somebody asked to stop meanwhile. A child that nobody asked to stop, but which was
     stopped (the machine shuts down), crashed or vanished goes back into the queue while it may.
@@ -64,7 +66,7 @@ def after(end: End, *, stop_requested: bool, may_retry: bool) -> JobStatus:
     if end is End.OK:
         return JobStatus.SUCCEEDED
     if stop_requested:
-        return JobStatus.CANCELLED
+        return JobStatus.PAUSED if pausing and end is not End.REFUSED else JobStatus.CANCELLED
     if end is End.REFUSED:
         return JobStatus.FAILED
     if may_retry:

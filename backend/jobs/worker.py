@@ -234,7 +234,8 @@ class Worker:
             if not self._is_mine(job, held):
                 return "ignored"
             asked = job.status is JobStatus.STOPPING
-            status = after(ended.end, stop_requested=asked, may_retry=ended.may_retry and job.attempt < job.max_attempts)
+            again, pausing = ended.may_retry and job.attempt < job.max_attempts, bool(job.payload.get(queue.PAUSING))
+            status = after(ended.end, stop_requested=asked, may_retry=again, pausing=pausing)
             message = "" if status is JobStatus.SUCCEEDED else ended.message
             fence: dict[str, Any] = {"job_id": held.job_id, "attempt": held.attempt, "worker": self.name}
             queue.finish(session, **fence, status=status, error=message)

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.errors import NotFound
+from backend.errors import InvalidInput, NotFound
 from backend.jobs import queue
 from backend.store.models import Job
 from backend.vocabulary import Action, JobKind
@@ -21,11 +21,35 @@ ACTION_FOR = {
 """What one must be allowed to do to steer a job of each kind."""
 
 
+PAUSED_AND_RESUMED = frozenset({JobKind.TRAIN, JobKind.SEARCH})
+"""Jobs that can go on from where they stopped."""
+
+
 def cancel(*, session: Session, actor: Actor, job_id: int) -> Job:
     """Ask a job to stop. One that waits ends at once; a run stops at its next step and keeps a checkpoint."""
     job = _steered(session, actor, job_id)
     job = queue.request_stop(session, job)
     audit.record(session, actor, "job.cancel", project_id=job.project_id, subject=f"job:{job_id}", attempt=job.attempt)
+    session.commit()
+    return job
+
+
+def pause(*, session: Session, actor: Actor, job_id: int) -> Job:
+    """Ask a run or a search to stop for now. It keeps a checkpoint, and goes on from it when it is resumed."""
+    job = _steered(session, actor, job_id)
+    if job.kind not in PAUSED_AND_RESUMED:
+        raise InvalidInput("This kind of job keeps nothing to go on from. Stop it, and start it again later.")
+    job = queue.request_stop(session, job, pause=True)
+    audit.record(session, actor, "job.pause", project_id=job.project_id, subject=f"job:{job_id}", attempt=job.attempt)
+    session.commit()
+    return job
+
+
+def put_first(*, session: Session, actor: Actor, job_id: int) -> Job:
+    """Let a waiting job be the next one that a worker takes, before those of other projects too."""
+    job = _steered(session, actor, job_id)
+    job = queue.put_first(session, job)
+    audit.record(session, actor, "job.first", project_id=job.project_id, subject=f"job:{job_id}", priority=job.priority)
     session.commit()
     return job
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from backend.jobs import queue
 from backend.runtime import Runtime
 from backend.store.models import Job, Run
 from backend.training import controlling
@@ -46,4 +47,20 @@ def test_jobs_are_listed_stopped_and_tried_again(house: Runtime, studio: Studio)
     set_job(house, run, status=JobStatus.RUNNING, progress={"step": 3, "total_steps": 9}, worker="host 7/1.00@abc")
     page.run()
     assert "Worker: host 7" in words(page)
+    assert not page.exception
+
+
+def test_a_waiting_job_is_put_first_paused_and_goes_on(house: Runtime, studio: Studio) -> None:
+    first, second = studio.start(name="First"), studio.start(name="Second")
+    page = opened(house, studio.lead, "jobs")
+    page.button(key=f"first_{second.job_id}").click().run()
+    assert f"Job {second.job_id} is the next one" in words(page)
+    with house.database.writing() as session:
+        assert queue.claim(session, worker="w", seconds=60).id == second.job_id  # type: ignore[union-attr]
+    page.button(key=f"pause_{first.job_id}").click().run()
+    assert f"Job {first.job_id} is paused" in words(page)
+    page.button(key=f"again_{first.job_id}_0").click().run()
+    assert studio.job(first).status is JobStatus.QUEUED
+    page.button(key=f"pause_{second.job_id}").click().run()
+    assert f"Job {second.job_id} stops at its next step and can go on later" in words(page)
     assert not page.exception

@@ -28,10 +28,11 @@ def test_what_succeeded_stays_and_every_other_end_can_be_tried_again() -> None:
         assert ALLOWED[status] == {JobStatus.QUEUED}
 
 
-@given(st.sampled_from(list(End)), st.booleans(), st.booleans())
-def test_every_end_of_a_child_leads_somewhere_allowed(end: End, stop_requested: bool, may_retry: bool) -> None:
+@given(st.sampled_from(list(End)), st.booleans(), st.booleans(), st.booleans())
+def test_every_end_of_a_child_leads_somewhere_allowed(end: End, stop_requested: bool, may_retry: bool, pausing: bool) -> None:
     current = JobStatus.STOPPING if stop_requested else JobStatus.RUNNING
-    target = after(end, stop_requested=stop_requested, may_retry=may_retry)
+    target = after(end, stop_requested=stop_requested, may_retry=may_retry, pausing=pausing)
+    assert (target is JobStatus.PAUSED) == (pausing and stop_requested and end not in (End.OK, End.REFUSED))
     assert target in ALLOWED[current]
     assert (target is JobStatus.SUCCEEDED) == (end is End.OK)
     if stop_requested:

@@ -84,6 +84,27 @@ def test_a_running_child_stops_with_a_checkpoint_and_goes_on_when_asked_to(works
     assert workshops.starts(job_id)[1].startswith(f"resume {stopped_at} ")
 
 
+def test_a_paused_child_keeps_its_place_and_the_last_word_counts(workshop: Workshop) -> None:
+    job_id, worker = workshop.enqueue(steps=2000), workshop.worker()
+    workshop.look_until(worker, lambda: running(workshop, job_id))
+    with workshop.database.writing() as session:
+        queue.request_stop(session, queue.locked(session, job_id), pause=True)
+        session.commit()
+    job = workshop.run_to_status(worker, job_id, JobStatus.PAUSED)
+    assert (job.attempt, "checkpoint" in job.error) == (1, True)
+    worker.run(once=True)
+    assert workshop.job(job_id).status is JobStatus.PAUSED
+    with workshop.database.writing() as session:
+        queue.requeue(session, queue.locked(session, job_id))
+        session.commit()
+    workshop.look_until(worker, lambda: workshop.job(job_id).status is JobStatus.RUNNING)
+    with workshop.database.writing() as session:
+        queue.request_stop(session, queue.locked(session, job_id), pause=True)
+        queue.request_stop(session, queue.locked(session, job_id))
+        session.commit()
+    workshop.run_to_status(worker, job_id, JobStatus.CANCELLED)
+
+
 def test_a_child_that_hears_nothing_is_killed_with_its_group(workshop: Workshop) -> None:
     job_id, worker = workshop.enqueue("deaf", steps=2000, kind=JobKind.EVALUATE), workshop.worker()
     workshop.look_until(worker, lambda: running(workshop, job_id))
