@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from backend.conversations import SYSTEM, USER, Message
 from backend.datasets.splits import Member
 from backend.detectors.duplicates import duplicate_key
-from backend.detectors.personal import find_in_messages
+from backend.detectors.personal import find_in_conversations, find_in_messages, without_stand_ins
 from backend.detectors.privacy import DEFAULT, PrivacyRules
 from backend.vocabulary import MadeBy
+
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Candidate:
     """The records that a synthetic one was made of."""
     is_general: bool = False
     """Whether it is general talk, not the project's own subject."""
+    is_looked_through: bool = False
+    """Whether the search for personal data saw this very text by the rules as they are now; its findings say it all then."""
 
     @property
     def is_synthetic(self) -> bool:
@@ -71,6 +75,24 @@ def has_new_personal_data(
     return any(messages[f.message].content[f.start : f.end] not in dismissed for f in found)
 
 
+def _with_new_personal_data(
+    candidates: Sequence[Candidate],
+    dismissed: Mapping[int, set[str]],
+    rules: PrivacyRules,
+    stand_ins: Mapping[int, set[str]],
+) -> set[int]:
+    """The records of those candidates whose text holds personal data that nobody has dismissed. Many are searched together."""
+    records: set[int] = set()
+    for start in range(0, len(candidates), _BATCH):
+        batch = candidates[start : start + _BATCH]
+        for one, found in zip(batch, find_in_conversations([one.messages for one in batch], rules), strict=True):
+            left = without_stand_ins(one.messages, found, stand_ins.get(one.record_id, ()))
+            known = dismissed.get(one.record_id, ())
+            if any(one.messages[f.message].content[f.start : f.end] not in known for f in left):
+                records.add(one.record_id)
+    return records
+
+
 def select(
     candidates: Sequence[Candidate],
     *,
@@ -81,21 +103,17 @@ def select(
 ) -> Selection:
     """Sort candidates out. `open_findings` are record ids; `dismissed` maps a record id to texts ruled not personal.
 
-    Texts are checked when they are imported; what a person has edited since is checked here again.
+    Texts are searched when they are imported and cleaned. One that was not searched as it is, by the rules as they are, is
+    searched here.
     """
     rows: list[Candidate] = []
     personal: list[int] = []
     first: dict[str, int] = {}
-    known = stand_ins or {}
     duplicates: dict[int, int] = {}
+    unseen = [one for one in candidates if not one.is_looked_through and one.record_id not in open_findings]
+    found = _with_new_personal_data(unseen, dismissed, rules, stand_ins or {})
     for candidate in sorted(candidates, key=lambda c: (c.follows, c.record_id)):
-        edited = candidate.revision_number > 1
-        if candidate.record_id in open_findings or (
-            edited
-            and has_new_personal_data(
-                candidate.messages, dismissed.get(candidate.record_id, set()), rules, known.get(candidate.record_id, ())
-            )
-        ):
+        if candidate.record_id in open_findings or candidate.record_id in found:
             personal.append(candidate.record_id)
         elif (kept := first.setdefault(candidate.content_hash, candidate.record_id)) != candidate.record_id:
             duplicates[candidate.record_id] = kept

@@ -25,15 +25,18 @@ from backend.datasets.judgement_queries import Ground
 from backend.datasets.judgements import majority, thumbs
 from backend.datasets.kinds import Labelling, kind_of
 from backend.datasets.lessons import Harvest
-from backend.detectors.privacy import rules_of
+from backend.detectors.checks import Context, family, versions
+from backend.detectors.privacy import PrivacyRules, rules_of
 from backend.errors import IntegrityViolated, NotFound
 from backend.store.accounts import Account
+from backend.store.checked import due
 from backend.store.findings import stand_ins_of
 from backend.store.models import Run, Snapshot, SnapshotRow
 from backend.store.records import Approval, Finding, Project, Record, RecordRevision, Source
 from backend.vocabulary import (
     PERSONAL_FINDINGS,
     Action,
+    Check,
     Decision,
     FindingStatus,
     RecordStatus,
@@ -54,7 +57,8 @@ def get_snapshot(session: Session, actor: Actor, snapshot_id: int) -> Snapshot:
 
 def ground(session: Session, project_id: int) -> Ground:
     """The approved records that a freeze would take now, and what it would leave out: what every kind of snapshot stands on."""
-    found = _approved(session, project_id)
+    rules = rules_of(session.get_one(Project, project_id).settings)
+    found = _approved(session, project_id, rules)
     ids = {candidate.record_id for candidate in found}
     revision_of = {candidate.record_id: candidate.revision_id for candidate in found}
     open_findings: set[int] = set()
@@ -73,7 +77,6 @@ def ground(session: Session, project_id: int) -> Ground:
                 dismissed[finding.record_id].add(messages[finding.message]["content"][finding.start : finding.end])
         elif finding.revision_id == revision_of[finding.record_id]:
             open_findings.add(finding.record_id)
-    rules = rules_of(session.get_one(Project, project_id).settings)
     chosen = picking.select(
         found, open_findings=open_findings, dismissed=dismissed, rules=rules, stand_ins=stand_ins_of(session, project_id)
     )
@@ -113,8 +116,9 @@ def harvest(session: Session, project_id: int, labelling: Labelling) -> Harvest:
     return lessons.harvest(base.selection, lines, base.left, told | {"undecided": undecided, "from": sources.to_json()})
 
 
-def _approved(session: Session, project_id: int) -> list[Candidate]:
+def _approved(session: Session, project_id: int, rules: PrivacyRules) -> list[Candidate]:
     """Every approved revision. Raises IntegrityViolated for one that no living approval stands behind."""
+    searched = versions(Context(rules=rules), {Check.PERSONAL: family(Check.PERSONAL)})
     newest = (
         select(col(Approval.revision_id), func.max(Approval.id).label("id"))
         .where(Approval.decision == Decision.APPROVED, col(Approval.withdrawn_at).is_(None))
@@ -123,7 +127,7 @@ def _approved(session: Session, project_id: int) -> list[Candidate]:
     )
     columns: Any = [  # not whole rows, of which a million would not fit
         Record.slices, Record.group, Record.cluster, Record.weight, Record.copies, Record.made_by, Record.made_from,
-        Record.made_with,
+        Record.made_with, Record.head, Record.checked,
         RecordRevision.record_id, RecordRevision.number, RecordRevision.content_hash, RecordRevision.messages,
         col(RecordRevision.id).label("revision_id"), newest.c.id.label("approval_id"), Source.purpose,
     ]  # fmt: skip
@@ -155,6 +159,7 @@ def _approved(session: Session, project_id: int) -> list[Candidate]:
                 made_by=row.made_by,
                 made_of=(row.made_from, *row.made_with) if row.made_from else (),
                 is_general=row.purpose is SourcePurpose.GENERAL,
+                is_looked_through=row.number == row.head and not due(row.checked, row.head, searched),
             )
         )
     if orphans:

@@ -13,13 +13,17 @@ from sqlmodel import col, select
 
 from backend.access.actors import SYSTEM, Actor
 from backend.conversations import Message, content_hash
+from backend.curation.setting_rules import set_rules
 from backend.datasets import folders, freezing, queries
 from backend.datasets.freezing import freeze, verify
+from backend.datasets.kinds import Labelling
 from backend.datasets.splits import Ratios
+from backend.detectors.privacy import DEFAULT_KINDS
 from backend.errors import Forbidden, IntegrityViolated, InvalidInput, NotFound, NotReady, ServiceUnavailable
 from backend.store.base import now
 from backend.store.models import Snapshot, SnapshotRow
 from backend.store.records import Approval, Finding, Record, RecordRevision
+from backend.store.revisions import add_revision
 from backend.vocabulary import FindingKind, FindingStatus, Role
 from tests.backend.datasets.conftest import Shop, approve, approved
 from tests.factories import a_person, a_project, a_record
@@ -313,3 +317,27 @@ def test_too_many_canaries_are_refused_before_anything_is_written(shop: Shop) ->
     with pytest.raises(InvalidInput, match="between 0 and 50"):
         frozen(shop, canaries=51)
     assert not list(shop.settings.snapshots.glob("*"))
+
+
+def test_what_the_rules_have_come_to_call_personal_is_searched_for_before_it_is_frozen(small_shop: Shop) -> None:
+    with small_shop.database.writing() as session:
+        told = approved(session, small_shop.project, 1, prompt="Where is my parcel ZX-449911?")
+        approved(session, small_shop.project, 2)
+        session.commit()
+    with small_shop.database.writing() as session:
+        set_rules(session=session, actor=small_shop.lead, project_id=small_shop.project_id, kinds=DEFAULT_KINDS,
+                  patterns=["ZX-######"])  # fmt: skip
+    with small_shop.database.writing() as session:
+        made = freeze(session=session, actor=small_shop.lead, settings=small_shop.settings, leave_out_personal=True,
+                      project_id=small_shop.project_id)  # fmt: skip
+    assert made.manifest["left_out"] == {"personal data": {"count": 1, "records": [told.id]}}
+
+
+def test_an_approved_text_that_is_not_the_newest_is_searched_too(small_shop: Shop) -> None:
+    with small_shop.database.writing() as session:
+        record = approved(session, small_shop.project, 1, prompt="I am jo.mayer@example.com, where is it?")
+        approved(session, small_shop.project, 2)
+        messages = [Message("user", "Where is it?"), Message("assistant", "On its way.")]
+        add_revision(session, record, messages, reason="Without the address", author_id=None)
+        session.commit()
+        assert queries.harvest(session, small_shop.project_id, Labelling()).left_out == {"personal data": (record.id,)}
