@@ -216,28 +216,28 @@ def test_an_edit_by_hand_moves_findings_along_or_closes_them(desk: Desk) -> None
     assert (gone.kind, gone.detail["gone_in"]) == (WORDING, 2)
 
 
-def test_batches_are_listed_with_who_made_them_and_undone_by_whom_may(at_sqlite: Desk) -> None:
+def test_batches_are_listed_with_who_made_them_and_undone_by_whom_may(desk: Desk) -> None:
     for number in range(2):
-        at_sqlite.record(f"{number}<br> {MAIL}", (MARKUP, "<br>", ""))
-    done = at_sqlite.fix_all(MARKUP)
-    with at_sqlite.database.reading() as session:
-        (batch,) = check_queries.batches(session, actor=at_sqlite.expert, project_id=at_sqlite.project_id)
+        desk.record(f"{number}<br> {MAIL}", (MARKUP, "<br>", ""))
+    done = desk.fix_all(MARKUP)
+    with desk.database.reading() as session:
+        (batch,) = check_queries.batches(session, actor=desk.expert, project_id=desk.project_id)
     assert (batch.name, batch.kinds, batch.findings, batch.records, batch.by) == (done.batch, (MARKUP,), 2, 2, "l")
     with pytest.raises(Forbidden):
-        at_sqlite.undo_batch(done.batch, at_sqlite.expert)
+        desk.undo_batch(done.batch, desk.expert)
     with pytest.raises(Forbidden):
-        at_sqlite.fix_all(MARKUP, actor=at_sqlite.expert)
-    at_sqlite.undo_batch(done.batch)
-    with at_sqlite.database.reading() as session:
-        assert check_queries.batches(session, actor=at_sqlite.expert, project_id=at_sqlite.project_id) == []
+        desk.fix_all(MARKUP, actor=desk.expert)
+    desk.undo_batch(done.batch)
+    with desk.database.reading() as session:
+        assert check_queries.batches(session, actor=desk.expert, project_id=desk.project_id) == []
 
 
-def test_a_preview_shows_each_message_before_and_after(at_sqlite: Desk) -> None:
-    at_sqlite.record("a<br>b", (MARKUP, "<br>", " "), score=0.9)
-    at_sqlite.record("Dear {{name}}", (FindingKind.PLACEHOLDER, "{{name}}", None), score=0.5)
+def test_a_preview_shows_each_message_before_and_after(desk: Desk) -> None:
+    desk.record("a<br>b", (MARKUP, "<br>", " "), score=0.9)
+    desk.record("Dear {{name}}", (FindingKind.PLACEHOLDER, "{{name}}", None), score=0.5)
     rule = Rule(kinds=frozenset({MARKUP, FindingKind.PLACEHOLDER}))
-    with at_sqlite.database.reading() as session:
-        here = {"actor": at_sqlite.expert, "project_id": at_sqlite.project_id}
+    with desk.database.reading() as session:
+        here = {"actor": desk.expert, "project_id": desk.project_id}
         shown = check_queries.examples(session, **here, rule=rule)  # type: ignore[arg-type]
         assert [(one.before, one.after, one.why) for one in shown] == [
             ("Dear {{name}}", None, "The test says so."), ("a<br>b", "a b", "The test says so."),
@@ -245,8 +245,8 @@ def test_a_preview_shows_each_message_before_and_after(at_sqlite: Desk) -> None:
         assert check_queries.fixable(session, **here, rule=rule) == (1, 1)  # type: ignore[arg-type]
 
 
-def test_a_kind_is_dismissed_as_a_whole_with_a_reason(at_sqlite: Desk) -> None:
-    desk, rule = at_sqlite, Rule(kinds=frozenset({MARKUP}))
+def test_a_kind_is_dismissed_as_a_whole_with_a_reason(desk: Desk) -> None:
+    rule = Rule(kinds=frozenset({MARKUP}))
     desk.record("a<br>", (MARKUP, "<br>", ""))
     here = {"actor": desk.lead, "project_id": desk.project_id, "rule": rule}
     with desk.database.writing() as session, pytest.raises(InvalidInput):
