@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from backend.detectors.signs import evened, holds_any
+
 _DEVICE = re.compile(
     r"^[ \t>]*(?:sent (?:from|via|using) (?:my|the|a) .{2,40}|get outlook for .{2,20}|von meinem .{2,40} gesendet|"
     r"gesendet (?:von|mit) .{2,30}|envoyé (?:de|depuis) mon .{2,30}|enviado (?:desde|do|de) (?:mi|meu) .{2,30}|"
@@ -30,6 +32,10 @@ _NOTICE = re.compile(
     r"\bdit (?:e-?mail|bericht)[^.\n]{0,80}\bvertrouwelijk",
     re.IGNORECASE,
 )
+NOTICE_SIGNS = (
+    "confidential", "privileged", "intended", "in error", "before printing", "vertraulich", "richtige adressat",
+    "confidentiel", "confidencia", "confidenzial", "vertrouwelijk",
+)  # fmt: skip
 _FOOTER = re.compile(
     r"\bclick here to unsubscribe|"
     r"\bto unsubscribe(?: from (?:this|these|our) [\w -]{2,30})?,? (?:please )?(?:click|reply|follow|visit)|"
@@ -40,6 +46,10 @@ _FOOTER = re.compile(
     r"\bnewsletter abbestellen\b|\bse désabonner\b|\bdarse de baja\b",
     re.IGNORECASE | re.MULTILINE,
 )
+FOOTER_SIGNS = (
+    "unsubscribe", "receiving this", "received this", "getting this", "preferences", "browser", "rights reserved",
+    "abbestellen", "désabonner", "darse de baja",
+)  # fmt: skip
 _CLOSING = (
     r"(?:(?:best|kind|kindest|warm|warmest)(?: regards| wishes)?|with (?:best|kind|warm) (?:regards|wishes)|regards|"
     r"many thanks|(?:many )?thanks (?:and|&) (?:best |kind )?regards|"
@@ -63,12 +73,16 @@ _WANTS_A_TEXT = re.compile(
     r"disclaimer|notice|brief|text|paragraph|anschreiben|brief|lettre|carta|lettera)\b",
     re.IGNORECASE,
 )
+WRITING_SIGNS = (
+    "write", "compose", "draft", "create", "generate", "craft", "edit", "phrase", "proof", "summar", "translate", "formulate",
+    "come up", "suggest", "design", "construct", "develop", "schreib", "écri", "redact", "escrib",
+)  # fmt: skip
 _MOST_LINES, _LONGEST_LINE, _LONGEST_SIGNATURE, _FEW_WORDS = 6, 60, 600, 3
 
 
 def asks_for_writing(text: str) -> bool:
     """Whether somebody asks for a letter or another text, of which closings and notices are a part."""
-    return _WANTS_A_TEXT.search(text) is not None
+    return holds_any(evened(text), WRITING_SIGNS) and _WANTS_A_TEXT.search(text) is not None
 
 
 def is_signature_mark(line: str) -> bool:
@@ -102,8 +116,12 @@ def _devices(text: str) -> Iterator[tuple[int, int, str]]:
 def _blocks(text: str) -> Iterator[tuple[int, int, str]]:
     yield from _devices(text)
     yield from _signature(text)
-    for pattern, why in ((_NOTICE, "A confidentiality notice."), (_FOOTER, "A newsletter's footer.")):
-        for match in pattern.finditer(text):
+    plain = evened(text)
+    for pattern, signs, why in (
+        (_NOTICE, NOTICE_SIGNS, "A confidentiality notice."),
+        (_FOOTER, FOOTER_SIGNS, "A newsletter's footer."),
+    ):
+        for match in pattern.finditer(text) if holds_any(plain, signs) else ():
             start, end = _paragraph(text, match.start())
             # a sentence about unsubscribing in the midst of an answer is an answer
             if pattern is _NOTICE or (text[:start].strip() and (not text[end:].strip() or _is_short(text[start:end]))):

@@ -48,10 +48,13 @@ _DENSE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @functools.cache
 def _model() -> Any:
+    import numpy as np
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     model.set_languages(list(NAMES))
+    # as it comes it lies by language; a text's features are few rows of it, and these are then read at once
+    model.nb_ptc = np.ascontiguousarray(model.nb_ptc, dtype=np.float32)
     return model
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import html
 import re
 
+from backend.detectors.signs import evened, holds_any
+
 NAMES = (
     "a", "abbr", "address", "article", "aside", "b", "big", "blockquote", "body", "br", "button", "center", "cite", "code",
     "col", "colgroup", "dd", "div", "dl", "dt", "em", "fieldset", "figure", "font", "footer", "form", "h[1-6]", "head",
@@ -43,11 +45,15 @@ _TALKS_OF_CODE = re.compile(
     re.IGNORECASE,
 )
 """Promo codes, pages and websites alone are what customers talk of as well."""
+CODE_SIGNS = (
+    "html", "css", "xml", "jsx", "php", "script", "jquery", "angular", "json", "yaml", "markdown", "regex", "svg", "latex",
+    "sql", "python", "c++", "java", "code", "snippet", "program", "function", "page", "site",
+)  # fmt: skip
 
 
 def talks_of_code(text: str) -> bool:
     """Whether somebody who writes this asks for code, in which tags and braces are meant."""
-    return _TALKS_OF_CODE.search(text) is not None
+    return holds_any(evened(text), CODE_SIGNS) and _TALKS_OF_CODE.search(text) is not None
 
 
 def find_markup(text: str) -> tuple[int, int, str, str] | None:
