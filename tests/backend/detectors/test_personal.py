@@ -139,3 +139,11 @@ def test_labelled_spans_are_recalled(shared_data):
             labelled += len(wanted)
             hit += sum(span in spans for span in wanted)
         assert hit / labelled > 0.95, entity
+
+
+def test_a_stand_in_hides_itself_and_nothing_that_only_holds_its_letters() -> None:
+    said = [Message("user", "Thanks, Ann Miller. My name is Annabel Smithson, call 555-014-4567, or write to Ann Smithson.")]
+    everything = {said[0].content[f.start : f.end] for f in find_in_messages(said)}
+    left = {said[0].content[f.start : f.end] for f in find_in_messages(said, stand_ins={"Ann Miller", "Ann", "44"})}
+    assert everything - left == {"Ann Miller"}
+    assert {"Annabel Smithson", "555-014-4567", "Ann Smithson"} <= left
