@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from trainer import lessons, objectives
+from trainer import attention, lessons, objectives
 from trainer.contract import Decoding, TrainConfig
 from trainer.data import ChatFormat, Example
 from trainer.generate import generate
-from trainer.learner import Learner, Lot, Tally, lay, preferences
+from trainer.learner import Learner, Lot, Tally, lay, lay_in_one_row, preferences
 from trainer.lessons import Pair, Thumb
-from trainer.model import Loaded
+from trainer.model import BadModel, Loaded, choose_dtype
 from trainer.objectives import TrainedLogits
 from trainer.rows import Row
 
@@ -37,7 +37,31 @@ class Chatting(Learner):
 
 
 class Imitation(Chatting):
-    """SFT."""
+    """SFT. Conversations share a row where the config and the device say so and the model keeps them apart."""
+
+    def __init__(self, config: TrainConfig, loaded: Loaded) -> None:
+        super().__init__(config, loaded)
+        self.packs = self._can_pack()
+
+    def _can_pack(self) -> bool:
+        config, loaded = self.config, self.chat
+        if config.packing == "off" or config.unpackable:
+            return False
+        dtype = choose_dtype(config.precision, loaded.device)
+        kernel = attention.find_kernel(loaded.device, dtype)
+        if kernel is None and config.packing == "auto":
+            return False
+        if kernel is not None:
+            before = attention.use(loaded.model, kernel, dtype)
+            if self._keeps_apart():
+                return True
+            loaded.model.set_attn_implementation(before)
+        if config.packing == "on" and not self._keeps_apart():
+            raise BadModel("packing 'on' does not fit this model: texts in one row would see each other. Use 'auto' or 'off'.")
+        return config.packing == "on"
+
+    def _keeps_apart(self) -> bool:
+        return attention.keeps_apart(self.model, self.logits_of, self.chat.device)
 
     def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Example | None]:
         """Conversations."""
@@ -47,13 +71,16 @@ class Imitation(Chatting):
         """Each trained token with its row's weight."""
         tokens, marks = [example.tokens for example in chosen], [example.trained for example in chosen]
         total = sum(example.weight * example.trained_count for example in chosen)
+        if self.packs:
+            worth = [[example.weight if mark else 0.0 for mark in example.trained] for example in chosen]
+            return lay_in_one_row(tokens, worth, chosen, totals=(total,))
         laid = lay(tokens, marks, chosen, pad=self.pad, totals=(total,))
         return replace(laid, trained=laid.trained * laid.weights.unsqueeze(1))
 
     def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
         """Nats, and how many tokens would be the likeliest."""
         chosen = lot.trained > 0
-        logits, targets = self.logits_of(lot.tokens, chosen), lot.tokens[:, 1:][chosen]
+        logits, targets = self.logits_of(lot.tokens, chosen, lot.packed), lot.tokens[:, 1:][chosen]
         return imitate(logits, targets, lot.trained[chosen], label_smoothing=self.doubt())
 
     def figures(self, loss: float, tally: dict[str, Any]) -> dict[str, Any]:

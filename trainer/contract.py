@@ -84,10 +84,14 @@ STUDY = "study.log"
 
 # Evaluation folder
 REPORT = "report.json"
-"""``{"models": {label: {n, loss, perplexity, bleu, bleu_signature, rouge_l, exact_match, …}}}``."""
+"""``{"models": {label: {n, loss, perplexity, bits_per_byte, bleu, bleu_signature, rouge_l, exact_match, distinct_1, distinct_2,
+burstiness, extracted, exposure, copied, holdout, …}}}``, each with its n as ``<name>_n`` where that is another one, and low and
+high in ``intervals``; beside it ``suites``: what canaries, copies and holdout were measured on, null where they were not."""
 RESPONSES = "responses.jsonl"
 """One object a model and row: label, id, prompt, reference, text, loss, tokens, complete, exact_match, rouge_l,
 sentence_bleu, seconds. `prompt` is the last message before the answer; the whole conversation is the row of that id."""
+PROBE_ANSWERS = "probe_answers.jsonl"
+"""One object a model and probe: label, id, text."""
 
 # Models folder that the engine serves: one folder a model version, holding this file
 SERVED = "served.json"
@@ -230,6 +234,35 @@ class TrainConfig:
     precision: str = _describe(
         "'auto': bf16 on a GPU that has it, else fp32.", default="auto", choices=("auto", "fp32", "bf16")
     )
+    packing: str = _describe(
+        "Whether several conversations share a row, without seeing each other: 'auto' does so where a GPU has attention for "
+        "it; elsewhere batches of like lengths are faster.",
+        default="auto",
+        choices=("auto", "on", "off"),
+        objectives=("sft",),
+    )
+    batch_tokens: int = _describe(
+        "Tokens in one packed row; 0 makes room for about batch_size conversations.",
+        default=0,
+        minimum=0,
+        objectives=("sft",),
+    )
+    checkpointing: str = _describe(
+        "'on' forgets what the layers worked out and does it again on the way back: much less memory, a third more time. "
+        "'auto' does so where a GPU's memory would not hold it.",
+        default="auto",
+        choices=("auto", "on", "off"),
+    )
+    compile: str = _describe(
+        "'on' compiles the model's layers before the first steps: minutes at the start, faster steps on a GPU after.",
+        default="off",
+        choices=("off", "on"),
+    )
+    kernels: str = _describe(
+        "'liger' takes faster parts of the package liger-kernel (norm, rotary positions, gated layers), on a GPU with Triton.",
+        default="plain",
+        choices=("plain", "liger"),
+    )
     device: str = _describe("'auto' takes a GPU when there is one.", default="auto", choices=("auto", "cpu", "cuda"))
     threads: int = _describe("CPU threads; 1 is fastest on a shared machine.", default=1, minimum=1)
 
@@ -263,6 +296,19 @@ class TrainConfig:
             raise ConfigError("initial_adapter needs adapter='lora' or another of its kind.")
         if self.precision == "bf16" and self.device == "cpu":
             raise ConfigError("precision 'bf16' is for a GPU; on a CPU use 'fp32' or 'auto'.")
+        if self.packing == "on" and self.unpackable:
+            raise ConfigError(f"packing 'on' does not go with {self.unpackable}; use 'auto' or 'off'.")
+        if 0 < self.batch_tokens < self.max_length:
+            raise ConfigError(f"batch_tokens must be 0 or at least max_length ({self.max_length}); it is {self.batch_tokens}.")
+
+    @property
+    def unpackable(self) -> str:
+        """The setting that keeps conversations in rows of their own, or nothing."""
+        if self.objective != "sft":
+            return f"the objective '{self.objective}'"
+        if self.order != "shuffled":
+            return f"order '{self.order}'"
+        return "neftune_alpha, whose noise goes by the length of each text" if self.neftune_alpha else ""
 
     @property
     def uses_lora(self) -> bool:
@@ -298,6 +344,10 @@ class EvaluateConfig:
     split: str = "test"
     decoding: Decoding = field(default_factory=Decoding)
     limit: int | None = None
+    learned: str | None = None
+    """The snapshot folder that was learned from, where the rows are another one's: for canaries and copies."""
+    probes: str | None = None
+    """A JSONL of further prompts, each ``{"id": str, "messages": M}``: answered into PROBE_ANSWERS and left unmeasured."""
     device: str = "auto"
     threads: int = 1
 

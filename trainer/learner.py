@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from trainer.attention import Packed
 from trainer.contract import TrainConfig
 from trainer.lessons import Lesson
 from trainer.model import Loaded, LoadedReader
@@ -40,11 +41,14 @@ class Lot:
     labels: torch.Tensor
     present: torch.Tensor
     """[texts, width]: which tokens are no padding."""
+    packed: Packed | None = None
+    """Where the texts of one long row begin and end; None for a text a row."""
 
     def to(self, device: torch.device) -> Lot:
         """The same on a device."""
         names = ("tokens", "trained", "weights", "reference", "labels", "present")
-        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names})
+        moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
+        return replace(self, **moved, packed=self.packed.to(device) if self.packed else None)
 
 
 def lay(
@@ -78,6 +82,25 @@ def lay(
     )
 
 
+def lay_in_one_row(
+    texts: Sequence[Sequence[int]], marks: Sequence[Sequence[float]], rows: Sequence[Lesson], *, totals: Sequence[float]
+) -> Lot:
+    """Texts one after another; `marks` say what each token counts. A text's first token is predicted from nothing."""
+    tokens = torch.tensor([token for text in texts for token in text]).unsqueeze(0)
+    trained = torch.tensor([0.0 if at == 0 else mark for text in marks for at, mark in enumerate(text)]).unsqueeze(0)
+    return Lot(
+        tokens=tokens,
+        trained=trained[:, 1:].contiguous(),
+        weights=torch.tensor([row.weight for row in rows], dtype=torch.float32),
+        totals=tuple(totals),
+        token_count=tokens.numel(),
+        reference=torch.empty(0),
+        labels=torch.empty(0),
+        present=torch.ones_like(tokens, dtype=torch.bool),
+        packed=Packed.of([len(text) for text in texts]),
+    )
+
+
 class Learner(abc.ABC):
     """One objective at work on one model."""
 
@@ -85,6 +108,8 @@ class Learner(abc.ABC):
     """Whether it needs to know what the starting model thought of the answers."""
     looks_ahead = False
     """Whether it needs a look at a whole window before its losses."""
+    packs = False
+    """Whether its lots are one long row each."""
 
     def __init__(self, config: TrainConfig, loaded: Loaded | LoadedReader) -> None:
         self.config, self.loaded, self.model = config, loaded, loaded.model

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from trainer import checkpoint, contract, data
+from trainer import checkpoint, contract
 from trainer.contract import TrainConfig
 from trainer.device import device_name, free_memory, peak_memory
 from trainer.flops import peak_of
@@ -24,7 +24,7 @@ from trainer.folder import RunFolder, StopRequest, write_json
 from trainer.learner import Learner, Lot
 from trainer.lessons import Lesson
 from trainer.model import choose_dtype, name_base
-from trainer.plan import Plan, batches, learning_rate
+from trainer.plan import Plan, batches, batches_to_measure, learning_rate, parted, windows
 from trainer.preparing import prepare
 from trainer.recorders import recorders
 from trainer.rows import BadData
@@ -70,7 +70,7 @@ def train(
     whatever `watch` raises.
     """
     run = RunFolder(out)
-    stop = stop or StopRequest(out)
+    stop = StopRequest(out) if stop is None else stop
     if resume:
         stop.clear()
     with stop.listening():
@@ -116,7 +116,9 @@ class Trainer:
                 log.warning("%s An older checkpoint is used.", reason)
             position = Position(**restored.state)
             if position.data_hash != self.plan.data_hash:
-                raise BadData("The training rows are not those that this run began with; start a new run instead.")
+                raise BadData(
+                    "The training rows, or how they are packed, are not those of this run's beginning; start a new run instead."
+                )
             if position.base != self.loaded.fingerprint:
                 raise BadData("The base model's weights are not those that this run began with; start a new run instead.")
             self.position = position
@@ -148,7 +150,7 @@ class Trainer:
     def _log_probs(self, lessons: Sequence[Lesson]) -> torch.Tensor:
         self.loaded.model.eval()
         found = torch.zeros((len(lessons), 2))
-        for places in self._by_length(lessons):
+        for places in self._together(lessons):
             if self._stop:
                 self._stop_here()
             with self._autocast:
@@ -156,8 +158,8 @@ class Trainer:
                 found[places] = self.learner.log_probs(lot).float().cpu()
         return found
 
-    def _by_length(self, lessons: Sequence[Lesson]) -> list[list[int]]:
-        return data.in_order([lesson.length for lesson in lessons], batch_size=self.config.batch_size)
+    def _together(self, lessons: Sequence[Lesson]) -> list[list[int]]:
+        return batches_to_measure(self.config, self.plan, lessons)
 
     def run(self) -> dict[str, Any]:
         """Trains to the end and writes the weights and the result."""
@@ -174,7 +176,7 @@ class Trainer:
         while self.position.step < self.plan.total_steps and not self.position.ended_early:
             epoch, at = divmod(self.position.step, self.plan.steps_per_epoch)
             order = batches(self.config, self.plan, epoch)
-            for window in _windows(order, self.config.accumulation, start=at):
+            for window in windows(order, self.config.accumulation, start=at):
                 if self._stop:
                     self._stop_here()
                 self._one_step_that_fits([[self.plan.train[i] for i in rows] for rows in window])
@@ -300,7 +302,7 @@ class Trainer:
     def measure(self, lessons: Sequence[Lesson]) -> tuple[float, dict[str, Any]]:
         """The loss over lessons, as while training but without dropout, noise and smoothing, and the objective's figures."""
         self.loaded.model.eval()
-        lots = [self.learner.lot([lessons[place] for place in places]) for places in self._by_length(lessons)]
+        lots = [self.learner.lot([lessons[place] for place in places]) for places in self._together(lessons)]
         self._look_ahead(lots)
         sums, tally = torch.zeros(len(lots[0].totals), device=self.loaded.device), dict[str, torch.Tensor]()
         for lot in lots:
@@ -369,6 +371,7 @@ class Trainer:
             "rows": len(self.plan.train),
             "rows_too_long": self.plan.too_long,
             "rows_shortened": self.plan.shortened,
+            "packed": bool(self.plan.room),
         }
         write_json(self._run.path / contract.RESULT, result)
         self._status("finished")
@@ -387,14 +390,3 @@ class Trainer:
         name_base(self.loaded, target)
         if not self.config.uses_lora:
             self.loaded.format.tokenizer.save_pretrained(target)
-
-
-def parted(rows: list[Lesson], parts: int) -> Iterator[list[Lesson]]:
-    """The rows in at most so many parts, as even as can be."""
-    size = -(-len(rows) // parts)
-    return (rows[at : at + size] for at in range(0, len(rows), size))
-
-
-def _windows(order: list[list[int]], size: int, *, start: int) -> Iterator[list[list[int]]]:
-    """Accumulation windows of an epoch, from the `start`-th on."""
-    return (order[at : at + size] for at in range(start * size, len(order), size))

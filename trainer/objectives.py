@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from trainer.attention import Packed
+
 
 def sft(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, *, label_smoothing: float = 0.0) -> torch.Tensor:
     """Weighted sum of the negative log-likelihood of `targets`: imitate the approved answers."""
@@ -86,12 +88,13 @@ class TrainedLogits:
         self._model.train(training)
         return whole.shape == direct.shape and torch.allclose(whole.float(), direct.float(), rtol=1e-3, atol=1e-3)
 
-    def __call__(self, tokens: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    def __call__(self, tokens: torch.Tensor, chosen: torch.Tensor, packed: Packed | None = None) -> torch.Tensor:
         """Logits [n, vocabulary] that predict the n tokens `tokens[:, 1:][chosen]`."""
+        apart = packed.inputs(self._model.config._attn_implementation) if packed else {}
         if self.direct:
-            hidden = self._decoder(input_ids=tokens, use_cache=False).last_hidden_state
+            hidden = self._decoder(input_ids=tokens, use_cache=False, **apart).last_hidden_state
             return self._head(hidden[:, :-1][chosen])
-        return self._model(input_ids=tokens, use_cache=False).logits[:, :-1][chosen]
+        return self._model(input_ids=tokens, use_cache=False, **apart).logits[:, :-1][chosen]
 
 
 def _parts(model: Any) -> tuple[Any, Any]:

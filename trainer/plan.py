@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from trainer import data
+from trainer import data, packing
 from trainer.contract import TrainConfig
 from trainer.flops import per_token
 from trainer.learner import Learner
@@ -33,6 +33,8 @@ class Plan:
     evaluate_at: frozenset[int] = field(default_factory=frozenset)
     keys: tuple[float, ...] | None = None
     """What the first pass is ordered by; None where it is shuffled."""
+    room: int = 0
+    """Tokens of one packed row; 0 where every conversation has a row of its own."""
 
     def arithmetic(self, model: Any) -> float:
         """Operations a token of training takes, over these rows."""
@@ -50,7 +52,12 @@ def make_plan(config: TrainConfig, rows: dict[str, list[Row]], learner: Learner,
     if not train:
         reason = f"all {len(rows['train'])} are longer than {length} tokens or have weight 0"
         raise BadData(f"There is nothing to train on: {reason if rows['train'] else 'train.jsonl is empty'}.")
-    per_epoch = math.ceil(math.ceil(len(train) / config.batch_size) / config.accumulation)
+    lengths = [lesson.length for lesson in train]
+    room = (config.batch_tokens or packing.room_for(lengths, batch_size=config.batch_size)) if learner.packs else 0
+    passes = math.ceil(len(train) / config.batch_size)
+    if room:
+        passes = len(packing.pack(lengths, capacity=room, seed=config.seed, epoch=0))
+    per_epoch = math.ceil(passes / config.accumulation)
     evaluations = config.evaluations_per_epoch
     return Plan(
         train=train,
@@ -61,10 +68,17 @@ def make_plan(config: TrainConfig, rows: dict[str, list[Row]], learner: Learner,
         total_steps=per_epoch * config.epochs,
         too_long=len(made["train"]) - len(fitting["train"]),
         shortened=sum(lesson.dropped_turns > 0 for lesson in train),
-        data_hash=hashlib.sha256(json.dumps([asdict(lesson) for lesson in train]).encode()).hexdigest(),  # type: ignore[call-overload]
+        data_hash=_data_hash(train, room),
         evaluate_at=frozenset(max(1, round(part * per_epoch / evaluations)) for part in range(1, evaluations + 1)),
         keys=_keys(config, train, rows["train"]),
+        room=room,
     )
+
+
+def _data_hash(train: Sequence[Lesson], room: int) -> str:
+    """What decides, with the seed, which rows go together: a run that is resumed must have the same."""
+    said = json.dumps([asdict(lesson) for lesson in train])  # type: ignore[call-overload]
+    return hashlib.sha256(f"{said}{room or ''}".encode()).hexdigest()
 
 
 def _keys(config: TrainConfig, train: Sequence[Lesson], rows: Sequence[Row]) -> tuple[float, ...] | None:
@@ -87,7 +101,28 @@ def batches(config: TrainConfig, plan: Plan, epoch: int) -> list[list[int]]:
     if plan.keys is not None and epoch == 0:
         return data.in_order(plan.keys, batch_size=config.batch_size)
     lengths = [lesson.length for lesson in plan.train]
+    if plan.room:
+        return packing.pack(lengths, capacity=plan.room, seed=config.seed, epoch=epoch)
     return data.batches(lengths, batch_size=config.batch_size, seed=config.seed, epoch=epoch)
+
+
+def batches_to_measure(config: TrainConfig, plan: Plan, lessons: Sequence[Lesson]) -> list[list[int]]:
+    """The places in `lessons` that are read together where nothing is learned: in their rows, or by length."""
+    lengths = [lesson.length for lesson in lessons]
+    if plan.room:
+        return packing.pack(lengths, capacity=plan.room, seed=config.seed, epoch=0)
+    return data.in_order(lengths, batch_size=config.batch_size)
+
+
+def windows(order: list[list[int]], size: int, *, start: int) -> Iterator[list[list[int]]]:
+    """Accumulation windows of an epoch, from the `start`-th on."""
+    return (order[at : at + size] for at in range(start * size, len(order), size))
+
+
+def parted(rows: list[Lesson], parts: int) -> Iterator[list[Lesson]]:
+    """The rows in at most so many parts, as even as can be."""
+    size = -(-len(rows) // parts)
+    return (rows[at : at + size] for at in range(0, len(rows), size))
 
 
 def learning_rate(config: TrainConfig, step: int, total_steps: int) -> float:
