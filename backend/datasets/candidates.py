@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from backend.conversations import SYSTEM, USER, Message
 from backend.datasets.splits import Member
 from backend.detectors.duplicates import duplicate_key
-from backend.detectors.personal import find_in_conversations, find_in_messages, without_stand_ins
+from backend.detectors.personal import find_in_conversations, without_stand_ins
 from backend.detectors.privacy import DEFAULT, PrivacyRules
 from backend.vocabulary import MadeBy
 
@@ -60,19 +60,6 @@ class Selection:
     rows: tuple[Candidate, ...]
     personal: tuple[int, ...]
     duplicates: Mapping[int, int]
-
-
-def has_new_personal_data(
-    messages: Sequence[Message],
-    dismissed: Collection[str],
-    rules: PrivacyRules = DEFAULT,
-    stand_ins: Collection[str] = (),
-) -> bool:
-    """Whether a text holds personal data that nobody has dismissed as none; `dismissed` are the texts of such findings,
-    `stand_ins` what took the place of others.
-    """
-    found = find_in_messages(messages, rules, stand_ins)
-    return any(messages[f.message].content[f.start : f.end] not in dismissed for f in found)
 
 
 def _with_new_personal_data(

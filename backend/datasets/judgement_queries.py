@@ -8,16 +8,17 @@ belongs to a question that is not approved now, or reads differently now from wh
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlmodel import Session, col, select
 
 from backend.conversations import ASSISTANT, Message
-from backend.datasets.candidates import Candidate, Selection, has_new_personal_data
+from backend.datasets.candidates import Candidate, Selection
 from backend.datasets.judgements import Preference, Score, Vote, ranked, rating
 from backend.datasets.kinds import Labelling
+from backend.detectors.personal import find_in_messages
 from backend.detectors.privacy import PrivacyRules
 from backend.rubrics import Rubric
 from backend.store.conversations import Feedback
@@ -31,11 +32,17 @@ NOT_APPROVED, EDITED, PERSONAL = "question not approved", "question edited since
 
 @dataclass(slots=True)
 class Ground:
-    """What labels may stand on: the approved questions, and what is found unfit on the way, by reason and record."""
+    """What labels may stand on: the approved questions, and what is found unfit on the way, by reason and record.
+
+    `stand_ins` are those that were put into a record, `made_up` all that the project ever used: answers which came with an
+    import hold some that are in no record.
+    """
 
     selection: Selection
     rules: PrivacyRules
     dismissed: Mapping[int, set[str]]
+    stand_ins: Mapping[int, set[str]] = field(default_factory=dict)
+    made_up: Collection[str] = frozenset()
     left: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     _by_id: dict[int, Candidate] = field(default_factory=dict)
     _clean: dict[tuple[int, str], bool] = field(default_factory=dict)
@@ -62,11 +69,13 @@ class Ground:
         return found
 
     def clean(self, record_id: int, text: str) -> bool:
-        """Whether an answer holds no personal data but what was dismissed in its record."""
+        """Whether an answer holds no personal data but what was dismissed in its record, or was made up."""
         known = self._clean.get((record_id, text))
         if known is None:
-            said, dismissed = [Message(ASSISTANT, text)], self.dismissed.get(record_id, set())
-            known = self._clean[record_id, text] = not has_new_personal_data(said, dismissed, self.rules)
+            said, settled = [Message(ASSISTANT, text)], self.dismissed.get(record_id, set())
+            found = find_in_messages(said, self.rules, self.stand_ins.get(record_id, ()))
+            spans = {text[one.start : one.end] for one in found}
+            known = self._clean[record_id, text] = all(span in settled or span in self.made_up for span in spans)
         if not known:
             self.left[PERSONAL].add(record_id)
         return known

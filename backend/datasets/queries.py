@@ -32,6 +32,7 @@ from backend.store.accounts import Account
 from backend.store.checked import due
 from backend.store.findings import stand_ins_of
 from backend.store.models import Run, Snapshot, SnapshotRow
+from backend.store.privacy import VaultEntry
 from backend.store.records import Approval, Finding, Project, Record, RecordRevision, Source
 from backend.vocabulary import (
     PERSONAL_FINDINGS,
@@ -77,10 +78,10 @@ def ground(session: Session, project_id: int) -> Ground:
                 dismissed[finding.record_id].add(messages[finding.message]["content"][finding.start : finding.end])
         elif finding.revision_id == revision_of[finding.record_id]:
             open_findings.add(finding.record_id)
-    chosen = picking.select(
-        found, open_findings=open_findings, dismissed=dismissed, rules=rules, stand_ins=stand_ins_of(session, project_id)
-    )
-    return Ground(chosen, rules, dismissed)
+    put_in = stand_ins_of(session, project_id)
+    chosen = picking.select(found, open_findings=open_findings, dismissed=dismissed, rules=rules, stand_ins=put_in)
+    made_up = frozenset(session.exec(select(VaultEntry.stand_in).where(VaultEntry.project_id == project_id)))
+    return Ground(chosen, rules, dismissed, put_in, made_up)
 
 
 def uncompared(session: Session, project_id: int) -> int:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from backend.conversations import Message
+from backend.curation.setting_rules import set_rules
 from backend.datasets.freezing import freeze
 from backend.datasets.kinds import Labelling
 from backend.datasets.sameness import bare, same_questions, was_rewritten
+from backend.detectors.privacy import DEFAULT_KINDS
 from backend.errors import NotReady
+from backend.intake.files import Options
+from backend.intake.importing import import_file
 from backend.store.curation import ImportedLabel
 from backend.store.models import Snapshot
 from backend.store.records import Record, Source
 from backend.store.revisions import add_revision
-from backend.vocabulary import SnapshotKind, Thumb
+from backend.vocabulary import Replacement, SnapshotKind, Thumb
 from tests.backend.datasets.conftest import Shop, approve
 from tests.factories import a_record
 from trainer.rows import Row, read_rows
@@ -110,3 +115,25 @@ def test_texts_are_the_same_but_for_cleaning() -> None:
     assert not same_questions(said, [*said, Message("assistant", "Here.")])
     assert was_rewritten("No.", "Yes, of course you can.")
     assert not was_rewritten("We ship on Monday and Tuesday only.", "We ship on Monday and Tuesday only")
+
+
+def test_answers_with_stand_ins_teach(small_shop: Shop) -> None:
+    lines = [
+        {"prompt": f"Who takes back {what}?", "chosen": f"Write to Maria Gonzalez at maria.gonzalez@example.com about {what}.",
+         "rejected": f"No idea, ask John Miller about {what}."}
+        for what in ("shoes", "lamps", "rugs")
+    ]  # fmt: skip
+    small_shop.settings.data.mkdir()
+    given: dict[str, Any] = {"actor": small_shop.lead, "project_id": small_shop.project_id}
+    with small_shop.database.writing() as session:
+        set_rules(session=session, kinds=DEFAULT_KINDS, replacement=Replacement.SURROGATE, **given)
+    with small_shop.database.writing() as session:
+        import_file(session=session, name="pairs.json", content=json.dumps(lines).encode(), settings=small_shop.settings,
+                    options=Options(mask=True), **given)  # fmt: skip
+        for record in session.exec(select(Record)).all():
+            approve(session, record)
+        session.commit()
+    made, rows = frozen(small_shop, SnapshotKind.PREFERENCES, "dpo")
+    assert len(rows) == 3
+    assert made.manifest["left_out"] == {}
+    assert not any(name in f"{row.reference} {row.rejected}" for row in rows for name in ("Maria", "Gonzalez", "John"))
