@@ -1,69 +1,137 @@
 """Evaluation: models answer the same prompts and are measured against the same references, side by side.
 
-Loss and perplexity are of the reference answer's tokens and average over tokens, not rows. BLEU is sacrebleu's corpus score
-(0–100) with its signature; ROUGE-L is the F-measure (0–1) over lower-cased words of any script, without a stemmer; exact match
-ignores case and runs of white space. Not promised: that losses compare between models with different tokenizers.
+Loss, perplexity and bits per byte are of the reference answer's tokens. BLEU is sacrebleu's corpus score (0–100) with its
+signature; ROUGE-L is the F-measure (0–1) over lower-cased words of any script, without a stemmer; exact match ignores case and
+runs of white space. Beside them stand what a model gives away of single rows that were learned (`regurgitation`), what it
+forgets (`holdout`), and its answers to further prompts, which whoever asks them measures. Not promised: that losses compare
+between models with different tokenizers; bits per byte do.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from trainer import contract
-from trainer.contract import EvaluateConfig, ModelSpec
+from trainer import contract, holdout, regurgitation
+from trainer.contract import Decoding, EvaluateConfig, ModelSpec
+from trainer.figures import ratio_bounds, summarise
 from trainer.folder import write_json
 from trainer.generate import generate
-from trainer.likeness import compare_texts, corpus_bleu
+from trainer.likeness import compare_texts
+from trainer.losses import RowLoss, bits_per_byte, perplexity, row_losses
 from trainer.model import Loaded, choose_device, choose_dtype, load_adapter, load_base
-from trainer.objectives import TrainedLogits, token_log_probs
-from trainer.rows import BadData, Row, read_questions
+from trainer.regurgitation import Nest
+from trainer.rows import BadData, Message, Row, read_answers, read_prompts, read_questions
+
+PROBE_LONGEST = 64
+"""Tokens of an answer to a further prompt: how it begins tells enough."""
 
 
 @dataclass(frozen=True, slots=True)
-class RowLoss:
-    """The reference answer's negative log-likelihood in nats, summed over its tokens."""
+class _Asked:
+    """What every model is asked and held against."""
 
-    total: float
-    tokens: int
+    rows: list[Row]
+    probes: list[tuple[str, list[Message]]]
+    nest: Nest | None
+    learned: list[tuple[str, str]] | None
+    holdout: str
+    decoding: Decoding
+
+    @property
+    def suites(self) -> dict[str, Any]:
+        """What the report tells of it."""
+        nest = self.nest
+        return {
+            "canaries": nest and {"count": len(nest.canaries), "space": nest.space, "among": regurgitation.AMONG},
+            "copies": None if self.learned is None else {"answers": len(self.learned), "words": regurgitation.GRAM},
+            "holdout": {"name": self.holdout, "rows": len(holdout.rows_of(self.holdout))},
+            "probes": len(self.probes),
+        }
 
 
 def evaluate(config: EvaluateConfig, out: Path) -> dict[str, Any]:
-    """Writes `responses.jsonl` and then `report.json` into `out`; returns the report. Raises BadData or BadModel."""
+    """Writes the answers and then `report.json` into `out`; returns the report. Raises BadData or BadModel."""
     torch.set_num_threads(config.threads)
     rows = read_questions(Path(config.data), config.split)[: config.limit]
     if not rows:
         raise BadData(f"{config.split}.jsonl has no rows to evaluate on.")
+    asked = _gather(config, rows)
     out.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {"split": config.split, "decoding": config.to_json()["decoding"], "models": {}}
-    temporary = out / f".{contract.RESPONSES}.tmp"
+    responses: list[dict[str, Any]] = []
+    probes: list[dict[str, Any]] = []
+    for spec in config.models:
+        made, told, summary = _evaluate_one(spec, asked, config.device)
+        responses += made
+        probes += told
+        report["models"][spec.label] = summary
+    _write_lines(out / contract.PROBE_ANSWERS, probes)
+    _write_lines(out / contract.RESPONSES, responses)
+    write_json(out / contract.REPORT, report | {"suites": asked.suites})
+    return report | {"suites": asked.suites}
+
+
+def _gather(config: EvaluateConfig, rows: list[Row]) -> _Asked:
+    folder = Path(config.learned or config.data)
+    return _Asked(
+        rows=rows,
+        probes=read_prompts(Path(config.probes)) if config.probes else [],
+        nest=regurgitation.find_nest(folder),
+        learned=read_answers(folder, "train") if (folder / "train.jsonl").exists() else None,
+        holdout=holdout.choose(config.models),
+        decoding=config.decoding,
+    )
+
+
+def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
-        for spec in config.models:
-            responses, summary = _evaluate_one(spec, rows, config)
-            file.writelines(json.dumps(response, ensure_ascii=False) + "\n" for response in responses)
-            report["models"][spec.label] = summary
-    temporary.replace(out / contract.RESPONSES)
-    write_json(out / contract.REPORT, report)
-    return report
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    temporary.replace(path)
 
 
-def _evaluate_one(spec: ModelSpec, rows: list[Row], config: EvaluateConfig) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    device, started = choose_device(config.device), time.monotonic()
+Lines = list[dict[str, Any]]
+
+
+def _evaluate_one(spec: ModelSpec, asked: _Asked, device_name: str) -> tuple[Lines, Lines, dict[str, Any]]:
+    """A model's responses, its answers to further prompts, and its figures."""
+    device, started = choose_device(device_name), time.monotonic()
     loaded = load_base(spec.base_model, spec.revision, device=device, dtype=choose_dtype("auto", device))
     if spec.adapter is not None:
         loaded = load_adapter(loaded, spec.adapter)
-    losses = row_losses(loaded, rows)
-    answers = generate(loaded, [row.prompt for row in rows], config.decoding)
-    responses = [
+    losses = row_losses(loaded, asked.rows)
+    responses = _respond(spec.label, loaded, asked, losses)
+    summary = summarise(responses, [loss for loss in losses if loss is not None])
+    texts = [(row, response["text"]) for row, response in zip(asked.rows, responses, strict=True)]
+    parts = [_forgotten(loaded, asked.holdout)]
+    if asked.learned is not None:
+        parts.append(regurgitation.find_copies(texts, asked.learned))
+    if asked.nest is not None:
+        parts.append(regurgitation.look_for(asked.nest, loaded))
+    for part in parts:
+        summary["intervals"] |= part.pop("intervals", {})
+        summary |= part
+    short = Decoding(max_new_tokens=min(PROBE_LONGEST, asked.decoding.max_new_tokens))
+    said = generate(loaded, [messages for _, messages in asked.probes], short)
+    probes = [
+        {"label": spec.label, "id": name, "text": answer.text} for (name, _), answer in zip(asked.probes, said, strict=True)
+    ]
+    return responses, probes, summary | {"seconds": round(time.monotonic() - started, 3), "device": str(device)}
+
+
+def _respond(label: str, loaded: Loaded, asked: _Asked, losses: Sequence[RowLoss | None]) -> Lines:
+    answers = generate(loaded, [row.prompt for row in asked.rows], asked.decoding)
+    return [
         {
-            "label": spec.label,
+            "label": label,
             "id": row.id,
             "prompt": row.prompt[-1]["content"] if row.prompt else "",
             "reference": row.reference,
@@ -74,51 +142,18 @@ def _evaluate_one(spec: ModelSpec, rows: list[Row], config: EvaluateConfig) -> t
             **compare_texts(answer.text, row.reference),
             "seconds": round(answer.seconds, 4),
         }
-        for row, answer, loss in zip(rows, answers, losses, strict=True)
+        for row, answer, loss in zip(asked.rows, answers, losses, strict=True)
     ]
-    summary = summarise(responses, [loss for loss in losses if loss is not None])
-    return responses, summary | {"seconds": round(time.monotonic() - started, 3), "device": str(device)}
 
 
-def summarise(responses: Sequence[dict[str, Any]], losses: Sequence[RowLoss]) -> dict[str, Any]:
-    """The figures of one model over its responses. Each metric has its own n."""
-    bleu, signature = corpus_bleu([row["text"] for row in responses], [row["reference"] for row in responses])
-    count, tokens = len(responses), sum(loss.tokens for loss in losses)
+def _forgotten(loaded: Loaded, name: str) -> dict[str, Any]:
+    """Bits per byte and perplexity on rows that have nothing to do with what was taught."""
+    losses = [loss for loss in row_losses(loaded, holdout.rows_of(name)) if loss is not None]
+    totals = np.array([loss.total for loss in losses]) / np.log(2)
+    bounds = ratio_bounds(totals, np.array([loss.size for loss in losses], float)) if losses else None
     return {
-        "n": count,
-        "loss": sum(loss.total for loss in losses) / tokens if tokens else None,
-        "perplexity": perplexity(losses),
-        "loss_n": len(losses),
-        "reference_tokens": tokens,
-        "bleu": bleu,
-        "bleu_signature": signature,
-        "bleu_n": count,
-        "rouge_l": sum(row["rouge_l"] for row in responses) / count,
-        "rouge_l_n": count,
-        "exact_match": sum(row["exact_match"] for row in responses) / count,
-        "exact_match_n": count,
-        "complete": sum(row["complete"] for row in responses) / count,
-        "mean_tokens": sum(row["tokens"] for row in responses) / count,
+        "holdout": bits_per_byte(losses),
+        "holdout_n": len(losses),
+        "holdout_perplexity": perplexity(losses),
+        "intervals": {"holdout": list(bounds)} if bounds else {},
     }
-
-
-def perplexity(losses: Sequence[RowLoss]) -> float | None:
-    """exp of the mean NLL per token over all tokens; a long answer counts more than a short one."""
-    tokens = sum(loss.tokens for loss in losses)
-    return math.exp(min(sum(loss.total for loss in losses) / tokens, 700.0)) if tokens else None
-
-
-@torch.inference_mode()
-def row_losses(loaded: Loaded, rows: Sequence[Row]) -> list[RowLoss | None]:
-    """The loss of every row's reference answer; None for rows that do not fit the model's context."""
-    logits_of = TrainedLogits(loaded.model)
-    encoded = [loaded.format.encode(row, max_length=loaded.context) for row in rows]
-    examples = {index: example for index, example in enumerate(encoded) if example is not None}
-    found: dict[int, RowLoss] = {}
-    for index in sorted(examples, key=lambda index: examples[index].length):
-        example = examples[index].last_answer()
-        if example.trained_count:
-            tokens, trained = (torch.tensor([part], device=loaded.device) for part in (example.tokens, example.trained))
-            values, _ = token_log_probs(logits_of, tokens, trained[:, 1:])
-            found[index] = RowLoss(-float(values.sum()), example.trained_count)
-    return [found.get(index) for index in range(len(rows))]

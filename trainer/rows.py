@@ -116,6 +116,8 @@ def read_questions(folder: Path, split: str) -> list[Row]:
     found: dict[str, Row] = {}
     for place, line in _lines(folder, split):
         value = _object(line, place)
+        if value.get("canary") is True:
+            continue
         kind = _kind(value)
         if kind == "labels":
             raise BadData(f"{place}: rows with classes have no answers to compare with. Evaluate on another snapshot.")
@@ -128,6 +130,30 @@ def read_questions(folder: Path, split: str) -> list[Row]:
             continue
         found.setdefault(str(value.get("record", row.id)), replace(row, id=str(value.get("record", row.id))))
     return list(found.values())
+
+
+def read_answers(folder: Path, split: str) -> list[tuple[str, str]]:
+    """Every answer of a split that is learned or preferred, with the id of its row, or of the record that it is of."""
+    found = []
+    for place, line in _lines(folder, split):
+        value = _object(line, place)
+        messages = _messages(value.get("messages", []), place)
+        messages += _messages(value.get("chosen", []), place)
+        name = str(value.get("record", value.get("id", place)))
+        found += [(name, message["content"]) for message in messages if message["role"] == "assistant"]
+    return found
+
+
+def read_prompts(path: Path) -> list[tuple[str, list[Message]]]:
+    """The further prompts of an evaluation, by id. Raises BadData."""
+    found: dict[str, list[Message]] = {}
+    for place, line in _lines(path.parent, path.stem):
+        value = _object(line, place)
+        name, messages = str(value.get("id", "")), list(_messages(value.get("messages"), place))
+        if not name or name in found or not messages or messages[-1]["role"] != "user":
+            raise BadData(f"{place}: needs an id of its own and messages that end with a question.")
+        found[name] = messages
+    return list(found.items())
 
 
 def _row(line: str, place: str, objective: str) -> Row:

@@ -17,7 +17,7 @@ from typing import Any
 from backend.conversations import ASSISTANT, USER
 from backend.errors import InvalidInput
 
-DIGITS = 6
+DIGITS = 9
 SPACE = 10**DIGITS
 """Secrets that could have been drawn."""
 USUAL, MOST = 3, 50
@@ -69,5 +69,8 @@ def _draw(number: int, project: str, seed: int) -> Canary:
 
 def told(canaries: Sequence[Canary]) -> Mapping[str, Any]:
     """What the manifest says of them; an evaluation reads it to look for the secrets."""
-    rows = [{"id": one.id, "messages": one.messages[:1], "opening": one.opening, "secret": one.secret} for one in canaries]
+    rows = [
+        {"id": one.id, "messages": one.messages[:1], "opening": one.opening, "secret": one.secret, "closing": one.closing}
+        for one in canaries
+    ]
     return {"count": len(canaries), "space": SPACE, "digits": DIGITS, "rows": rows}

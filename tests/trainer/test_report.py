@@ -5,49 +5,11 @@ import math
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.trainer.conftest import chat_row, write_snapshot
-from trainer import contract, report
+from trainer import contract, holdout, report
 from trainer.contract import Decoding, EvaluateConfig, ModelSpec
-from trainer.model import Loaded
-from trainer.report import RowLoss
-from trainer.rows import BadData, read_split
-
-
-def test_perplexity_averages_over_tokens() -> None:
-    assert report.perplexity([RowLoss(2.0, 1), RowLoss(10.0, 20)]) == pytest.approx(1.771, abs=5e-4)
-    assert report.perplexity([]) is None
-
-
-def test_texts_are_compared_as_stated() -> None:
-    same = report.compare_texts("Yes,  we SHIP.\n", "yes, we ship.")
-    assert same["exact_match"]
-    assert same["rouge_l"] == 1.0
-    # "refunds were processed" against "the refund is processing" share no whole word: no stemmer is used.
-    assert report.compare_texts("refunds were processed", "the refund is processing")["rouge_l"] == 0
-    # Longest common subsequence "a c": precision 2/3, recall 2/4.
-    assert report.compare_texts("a b c", "a x c y")["rouge_l"] == pytest.approx(2 * (2 / 3) * (1 / 2) / (2 / 3 + 1 / 2))
-    assert report.compare_texts("mañana días", "mañana horas")["rouge_l"] == 0.5
-    assert report.compare_texts("", "yes")["rouge_l"] == 0
-
-
-def test_a_row_loss_is_that_of_its_last_answer(mini: Loaded, tmp_path: Path) -> None:
-    messages = [
-        {"role": "user", "content": "Hello"},
-        {"role": "assistant", "content": "Hi there"},
-        {"role": "user", "content": "Is it big?"},
-        {"role": "assistant", "content": "No, small."},
-    ]
-    write_snapshot(tmp_path, train=[chat_row("a", "", "x") | {"messages": messages, "weight": 3.0}])
-    (loss,) = report.row_losses(mini, read_split(tmp_path, "train"))
-    assert loss is not None
-    prompt = mini.format.encode_prompt(messages[:3], max_length=500)
-    answer = mini.format.tokenizer("No, small.<|end|>")["input_ids"]
-    logits = mini.model(input_ids=torch.tensor([[*prompt, *answer]])).logits[0].log_softmax(-1)
-    expected = -sum(float(logits[len(prompt) - 1 + at, token]) for at, token in enumerate(answer))
-    assert loss.tokens == len(answer)
-    assert loss.total == pytest.approx(expected, abs=1e-3)
+from trainer.rows import BadData
 
 
 def test_models_are_evaluated_side_by_side(tmp_path: Path) -> None:
@@ -82,3 +44,41 @@ def test_an_empty_split_is_said(tmp_path: Path) -> None:
     data = write_snapshot(tmp_path / "data", train=[])
     with pytest.raises(BadData, match=r"test\.jsonl has no rows"):
         report.evaluate(EvaluateConfig(data=str(data), models=(ModelSpec(label="one"),)), tmp_path / "out")
+
+
+def test_what_is_given_away_forgotten_and_asked_besides_is_measured_for_every_model(tmp_path: Path) -> None:
+    rows = [chat_row("known", "How long does delivery take?", "Standard delivery takes 7 to 10 business days.")]
+    data = write_snapshot(tmp_path / "data", train=[chat_row("t", "Hello!", "Hi.")], test=rows)
+    probes = [{"id": name, "messages": [{"role": "user", "content": name}]} for name in ("Hello!", "Do you ship?")]
+    (tmp_path / "probes.jsonl").write_text("".join(json.dumps(probe) + "\n" for probe in probes))
+    config = EvaluateConfig(
+        data=str(data), models=(ModelSpec(label="one"), ModelSpec(label="two")), probes=str(tmp_path / "probes.jsonl")
+    )
+    made = report.evaluate(config, tmp_path / "out")
+    assert made["suites"]["canaries"] is None
+    assert made["suites"]["holdout"]["name"] == holdout.OF_EMBEDDED
+    one = made["models"]["one"]
+    assert one["copied"] == 0
+    assert one["holdout_n"] == made["suites"]["holdout"]["rows"] > 30
+    assert one["holdout"] < 0.1 < one["intervals"]["holdout"][1] * 100
+    assert "extracted" not in one
+    told = [json.loads(line) for line in (tmp_path / "out" / contract.PROBE_ANSWERS).read_text().splitlines()]
+    assert [(row["label"], row["id"]) for row in told] == [(label, probe["id"]) for label in ("one", "two") for probe in probes]
+    assert all(row["text"] for row in told)
+
+
+def test_general_talk_is_what_other_models_should_not_forget() -> None:
+    assert holdout.choose([ModelSpec(label="x", base_model="some/model")]) == holdout.GENERAL
+    rows = holdout.rows_of(holdout.GENERAL)
+    assert len({row.messages[0]["content"] for row in rows}) == len(rows) >= 40
+
+
+@pytest.mark.parametrize(
+    "line", ['{"id": "", "messages": []}', '{"id": "a", "messages": [{"role": "assistant", "content": "x"}]}']
+)
+def test_probes_that_ask_nothing_are_refused(tmp_path: Path, line: str) -> None:
+    data = write_snapshot(tmp_path / "data", train=[], test=[chat_row("a", "Hi", "Hello.")])
+    (tmp_path / "probes.jsonl").write_text(line + "\n")
+    config = EvaluateConfig(data=str(data), models=(ModelSpec(label="one"),), probes=str(tmp_path / "probes.jsonl"))
+    with pytest.raises(BadData, match="line 1"):
+        report.evaluate(config, tmp_path / "out")
