@@ -12,6 +12,7 @@ import importlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import cache
 from typing import Any
 
 import structlog
@@ -23,7 +24,7 @@ from backend.access.actors import SYSTEM
 from backend.curation.cleaning import me, take_up
 from backend.curation.looking import Look, Shown, Views
 from backend.curation.unseen import is_unseen
-from backend.curation.views import Keeper, Read
+from backend.curation.views import Checks, Keeper, Read
 from backend.detectors.checks import MODULES, Context, Family, family, versions
 from backend.errors import Conflict, TouchstoneError
 from backend.jobs.crew import in_order
@@ -110,12 +111,13 @@ class _Work:
 
     def _look(self, families: Mapping[Check, Family], by: Mapping[Check, str], context: Context, *, workers: int) -> None:
         keeper = Keeper(self._project_id, families, by)
+        due_of = cache(lambda checked, head: frozenset(due(checked, head, by)))
         on_their_way: deque[list[Read]] = deque()
 
         def pieces() -> Iterator[list[Shown]]:
             last, more = self._cursor, True
             while more:
-                batch = self._read(by, last)
+                batch = self._read(by, due_of, last)
                 more = len(batch) == BATCH
                 if batch:
                     last = batch[-1].record_id
@@ -129,7 +131,7 @@ class _Work:
     def _unseen(self, by: Mapping[Check, str], after: int) -> tuple[Any, ...]:
         return Record.project_id == self._project_id, col(Record.id) > after, is_unseen(by)
 
-    def _read(self, by: Mapping[Check, str], after: int) -> list[Read]:
+    def _read(self, by: Mapping[Check, str], due_of: Callable[[str, int], Checks], after: int) -> list[Read]:
         query = (
             columns(Record.id, RecordRevision.id, Record.head, RecordRevision.messages, Record.checked)  # type: ignore[call-overload]
             .join(RecordRevision, (col(RecordRevision.record_id) == Record.id) & (col(RecordRevision.number) == Record.head))
@@ -139,7 +141,7 @@ class _Work:
         )
         with self._database.reading() as session:
             return [
-                Read(record_id or 0, revision_id or 0, head, messages, frozenset(due(checked, head, by)))
+                Read(record_id or 0, revision_id or 0, head, messages, due_of(checked, head))
                 for record_id, revision_id, head, messages, checked in session.execute(query)
             ]
 

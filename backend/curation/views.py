@@ -54,7 +54,7 @@ class Keeper:
         # records of a batch are mostly alike, so each of these is worked out a few times a run
         self._kinds: Callable[[Checks], frozenset[FindingKind]] = cache(kinds)
         self._slices: Callable[[Checks], frozenset[str]] = cache(slices)
-        self._versions = cache(lambda checks: {check: by[check] for check in checks})
+        self._mark = cache(lambda checked, head, checks: mark(checked, head, {check: by[check] for check in checks}))
 
     def keep(self, session: Session, batch: Sequence[Read], views: Views) -> Counter[FindingKind]:
         """Save what was seen in those records whose text is still the same; returns the new findings by kind."""
@@ -89,7 +89,7 @@ class Keeper:
 
     def _row(self, one: Read, seen: Mapping[Check, Seen], checked: str, slices: Mapping[str, Any]) -> dict[str, Any]:
         """What becomes of the record: its mark and, where they change, its slices."""
-        row = {"row_id": one.record_id, "checked": mark(checked, one.head, self._versions(one.due))}
+        row = {"row_id": one.record_id, "checked": self._mark(checked, one.head, one.due)}
         old = self._slices(one.due)
         fresh = {name: value for name, value in slices.items() if name not in old}
         for view in seen.values():

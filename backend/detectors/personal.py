@@ -6,6 +6,7 @@ of `entities`. The same text and rules give the same findings.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ __all__ = [
     "MASKS",
     "SLICES",
     "VERSION",
+    "Search",
     "find_in_conversations",
     "find_in_messages",
     "find_in_texts",
@@ -56,6 +58,8 @@ MASKS = {
     FindingKind.POSTCODE: "[POSTCODE]",
     FindingKind.REFERENCE: "[NUMBER]",
 }
+_REMEMBERED, _REMEMBERED_CHARACTERS = 10_000, 1000
+"""Texts that a search remembers, and how long each may be."""
 _MASK = re.compile("|".join(re.escape(word) for word in MASKS.values()))
 
 
@@ -103,12 +107,31 @@ def find_in_messages(
 
 def find_in_conversations(conversations: Sequence[Sequence[Message]], rules: PrivacyRules = DEFAULT) -> list[list[Finding]]:
     """The findings of each conversation. A text that stands in several is looked at once."""
-    texts = list(dict.fromkeys(message.content for messages in conversations for message in messages))
-    found = dict(zip(texts, find_in_texts(texts, rules), strict=True))
-    return [
-        [replace(f, message=index) for index, message in enumerate(messages) for f in found[message.content]]
-        for messages in conversations
-    ]
+    return Search(rules)(conversations)
+
+
+class Search:
+    """`find_in_conversations` by the same rules again and again. What it found in texts of late it remembers, because answers
+    repeat: of a support team's every fourth was given before. It is not for several threads.
+    """
+
+    def __init__(self, rules: PrivacyRules = DEFAULT) -> None:
+        self._rules = rules
+        self._known: dict[str, list[Finding]] = {}
+
+    def __call__(self, conversations: Sequence[Sequence[Message]]) -> list[list[Finding]]:
+        """The findings of each conversation."""
+        texts = dict.fromkeys(message.content for messages in conversations for message in messages)
+        new = [text for text in texts if text not in self._known]
+        found = {text: self._known.pop(text) for text in texts if text in self._known}  # goes to the end: it is of late again
+        found |= zip(new, find_in_texts(new, self._rules), strict=True)
+        self._known |= {text: findings for text, findings in found.items() if len(text) <= _REMEMBERED_CHARACTERS}
+        for text in list(itertools.islice(self._known, max(0, len(self._known) - _REMEMBERED))):
+            del self._known[text]
+        return [
+            [replace(f, message=index) for index, message in enumerate(messages) for f in found[message.content]]
+            for messages in conversations
+        ]
 
 
 def without_stand_ins(messages: Sequence[Message], found: Iterable[Finding], stand_ins: Collection[str]) -> list[Finding]:

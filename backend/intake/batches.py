@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from backend.detectors.personal import Search
 from backend.intake.conversations import Imported, convert
 from backend.intake.drafts import Draft, Making, drafts
 from backend.intake.faqs import FaqDraft, faq_draft
@@ -55,20 +56,24 @@ class Drafter:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
+        self._search = Search(recipe.making.rules)
+
+    def __reduce__(self) -> tuple[type[Drafter], tuple[Recipe]]:
+        return Drafter, (self._recipe,)  # what it remembers stays here
 
     def __call__(self, rows: Sequence[Row | Rejected]) -> Packed:
         """What the rows become."""
-        return packed(made(rows, self._recipe), last_line=rows[-1].line if rows else 0)
+        return packed(made(rows, self._recipe, self._search), last_line=rows[-1].line if rows else 0)
 
 
-def made(rows: Sequence[Row | Rejected], recipe: Recipe) -> Batch:
+def made(rows: Sequence[Row | Rejected], recipe: Recipe, search: Search | None = None) -> Batch:
     """The drafts of these rows, and the rows that cannot be taken."""
     items = [row if isinstance(row, Rejected) else convert(row, recipe.mapping) for row in rows]
     taken = [item for item in items if isinstance(item, Imported)]
     if recipe.as_faqs:
         results: Iterator[Draft | FaqDraft | Rejected] = (faq_draft(item, text_max=recipe.making.text_max) for item in taken)
     else:
-        results = iter(drafts(taken, recipe.making))
+        results = iter(drafts(taken, recipe.making, search))
     batch = Batch([], [], [])
     for item in items:
         result = item if isinstance(item, Rejected) else next(results)

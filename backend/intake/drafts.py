@@ -89,10 +89,13 @@ class Making(NamedTuple):
     """Put in place of personal data instead of masks."""
 
 
-def drafts(conversations: Sequence[Imported], making: Making) -> list[Draft | Rejected]:
-    """For each conversation the record to be, repaired, and masked where that was asked for; or why there can be none."""
+def drafts(conversations: Sequence[Imported], making: Making, search: personal.Search | None = None) -> list[Draft | Rejected]:
+    """For each conversation the record to be, repaired, and masked where that was asked for; or why there can be none.
+    `search` is one by the same rules that remembers earlier conversations.
+    """
     ready = [_ready(imported, making.text_max) for imported in conversations]
-    found = iter(personal.find_in_conversations([one.messages for one in ready if isinstance(one, Ready)], making.rules))
+    search = search or personal.Search(making.rules)
+    found = iter(search([one.messages for one in ready if isinstance(one, Ready)]))
     return [one if isinstance(one, Rejected) else _draft(one, next(found), making) for one in ready]
 
 

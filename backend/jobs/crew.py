@@ -30,6 +30,8 @@ Made = TypeVar("Made")
 
 _AHEAD = 2
 """Pieces that wait for each helper, so that none is idle while the maker reads on."""
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""There is a helper for each processor already."""
 _LENGTH = struct.Struct("<Q")
 _LOOK_SECONDS = 1.0
 
@@ -91,7 +93,7 @@ class _Helper:
         path = os.pathsep.join(one or os.getcwd() for one in sys.path)
         self._process = subprocess.Popen(  # noqa: S603 - this program itself
             [sys.executable, "-m", __spec__.name if __spec__ else __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
         )  # fmt: skip
         self._told = _dumped(work)
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.conversations import Message
+from backend.detectors import personal
 from backend.detectors.personal import find_in_messages, find_personal, mask
 from backend.vocabulary import FindingKind
 
@@ -147,3 +148,16 @@ def test_a_stand_in_hides_itself_and_nothing_that_only_holds_its_letters() -> No
     left = {said[0].content[f.start : f.end] for f in find_in_messages(said, stand_ins={"Ann Miller", "Ann", "44"})}
     assert everything - left == {"Ann Miller"}
     assert {"Annabel Smithson", "555-014-4567", "Ann Smithson"} <= left
+
+
+def test_a_search_finds_the_same_again_and_in_a_text_that_it_has_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(personal, "_REMEMBERED", 2)
+    search = personal.Search()
+    conversations = [
+        [Message("user", f"Write to {name}@example.com"), Message("assistant", "Call Maria Garcia at 404-555-0142.")]
+        for name in ("jo", "kim", "lee")
+    ]
+    first = search(conversations)
+    assert first == personal.find_in_conversations(conversations)
+    assert [search([one])[0] for one in conversations] == first
+    assert search(conversations[::-1]) == first[::-1]
