@@ -24,11 +24,13 @@ from backend.conversations import Conversation, messages_from_json
 from backend.datasets import annotation_queries, formats, queries
 from backend.datasets.formats import MIME, Form, What
 from backend.datasets.kinds import Labelling, kind_of
+from backend.datasets.plain_metadata import PlainMetadata
 from backend.errors import InvalidInput, NotFound, NotReady
 from backend.settings import Settings
 from backend.store import frozen
 from backend.store.database import Database
 from backend.store.models import Snapshot, SnapshotRow
+from backend.store.privacy import rules_for
 from backend.store.records import Project, Record, RecordRevision
 from backend.vocabulary import DETECTED, Action, MadeBy, SnapshotKind, Split
 
@@ -155,9 +157,11 @@ class _Export:
             query = query.where(SnapshotRow.snapshot_id == self.snapshot_id)
             if self.split is not None:
                 query = query.where(SnapshotRow.split == self.split)
+        plain = PlainMetadata(rules_for(self.session, self.project_id)) if self.what is What.SNAPSHOT else None
         found = self.session.execute(query.order_by(col(Record.id)), execution_options={"yield_per": formats.BATCH})
         for external_id, group, slices, made_by, messages in found:
             metadata = {key: value for key, value in slices.items() if not key.startswith(DETECTED)}
+            metadata = plain.of(metadata) if plain else metadata  # as the snapshot's own folder has it
             if made_by is not MadeBy.PEOPLE:
                 metadata.setdefault(SYNTHETIC, made_by.value)
             yield Conversation(messages_from_json(messages) if texts else (), metadata, external_id or None, group or None)
@@ -169,8 +173,9 @@ class _Export:
             yield from self._frozen()
             return
         found = queries.harvest(self.session, self.project_id, Labelling(kind=kind, edits=self.edits))
+        plain = PlainMetadata(rules_for(self.session, self.project_id))
         for row in found.records:
-            metadata = {key: value for key, value in row.slices.items() if not key.startswith(DETECTED)}
+            metadata = plain.of({key: value for key, value in row.slices.items() if not key.startswith(DETECTED)})
             for number, line in enumerate(found.lines[row.record_id], start=1):
                 named = {"id": f"{row.record_id}-{number}", "metadata": metadata}
                 yield formats.preference_line(named | line, self.form)

@@ -8,6 +8,7 @@ freeze, so that no row is ever without its folder. Not promised: that nobody edi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import func, insert
 from sqlmodel import Session, select
@@ -21,12 +22,14 @@ from backend.datasets.kinds import NEEDS, Labelling
 from backend.datasets.lessons import Harvest
 from backend.datasets.manifests import FrozenRow
 from backend.datasets.placement import General, Placement
+from backend.datasets.plain_metadata import PlainMetadata
 from backend.datasets.splits import Ratios
 from backend.errors import NotReady
 from backend.settings import Settings
 from backend.store import frozen
 from backend.store.locking import locked_project
 from backend.store.models import Snapshot, SnapshotRow
+from backend.store.privacy import rules_for
 from backend.vocabulary import Action, Check, SnapshotKind, Split
 
 
@@ -48,8 +51,9 @@ def freeze(
 
     Raises NotReady when there is nothing of the kind, when approved rows were not compared for near duplicates, and when
     they hold personal data, unless `leave_out_personal` says to freeze the others. Labels on answers with personal data are
-    always left out. `general` says how much general talk to mix in: none without it. `canaries` says how many made-up secrets
-    are planted in train (approved answers only). What was left out, and why, is in the manifest.
+    always left out, and so are values of metadata that hold some. `general` says how much general talk to mix in: none
+    without it. `canaries` says how many made-up secrets are planted in train (approved answers only). What was left out, and
+    why, is in the manifest.
     """
     check(actor, Action.SNAPSHOT, project_id)
     project = locked_project(session, project_id)
@@ -60,7 +64,7 @@ def freeze(
     _refuse_unless_ready(found, how, leave_out_personal)
     lines = {record_id: len(made) for record_id, made in found.lines.items()}
     placed = placement.place(found.records, lines, seed=seed, ratios=shares, general=general)
-    rows = _rows(found, how, placed)
+    rows = _rows(found, how, placed, plain := PlainMetadata(rules_for(session, project_id)))
     secrets = planted.draw(canaries if how.kind is SnapshotKind.SFT else 0, project=project.slug, seed=seed)
     files = manifests.files_of(rows, after=[one.to_line() for one in secrets])
     manifest = manifests.build(
@@ -71,9 +75,9 @@ def freeze(
         files=files,
         duplicates=found.duplicates,
         left_out={**found.left_out, **placed.left_out},
-        told={**found.told, **placed.told, **({"canaries": planted.told(secrets)} if secrets else {})},
+        told={**found.told, **placed.told, **_told(plain, secrets)},
     )
-    number = 1 + (session.exec(select(func.max(Snapshot.number)).where(Snapshot.project_id == project_id)).one() or 0)
+    number = _next_number(session, project_id)
     snapshot = Snapshot(
         project_id=project_id,
         number=number,
@@ -84,14 +88,12 @@ def freeze(
         folder=f"{project.slug}-{number:04d}-{manifest['content_hash'][:8]}",
         created_by=actor.account_id,
     )
-    folder = settings.snapshots / snapshot.folder
-    folders.write(folder, files | {frozen.MANIFEST: frozen.manifest_bytes(manifest)})
-    try:
-        _save(session, actor, snapshot, rows)
-    except BaseException:
-        folders.remove(folder)
-        raise
+    _keep(session, actor, settings, snapshot, rows, files)
     return snapshot
+
+
+def _next_number(session: Session, project_id: int) -> int:
+    return 1 + (session.exec(select(func.max(Snapshot.number)).where(Snapshot.project_id == project_id)).one() or 0)
 
 
 def verify(*, session: Session, actor: Actor, settings: Settings, snapshot_id: int) -> Snapshot:
@@ -128,9 +130,16 @@ def _refuse_unless_ready(found: Harvest, how: Labelling, leave_out_personal: boo
         raise NotReady(f"All approved records have the same {how.label!r}, so there is nothing to tell apart.")
 
 
-def _rows(found: Harvest, how: Labelling, placed: Placement) -> list[FrozenRow]:
+def _told(plain: PlainMetadata, secrets: Sequence[planted.Canary]) -> dict[str, Any]:
+    """What the manifest says of metadata that held personal data, by key how often, and of the canaries."""
+    left_out = {"metadata_left_out": dict(sorted(plain.left_out.items()))} if plain.left_out else {}
+    return left_out | ({"canaries": planted.told(secrets)} if secrets else {})
+
+
+def _rows(found: Harvest, how: Labelling, placed: Placement, plain: PlainMetadata) -> list[FrozenRow]:
     """What enters, in the order of the records' ids, each with its split and the bundle that it may not be parted from."""
     labelled = how.kind is not SnapshotKind.SFT
+    plain.learn(row.slices for row in found.records)
     return [
         FrozenRow(
             record_id=row.record_id,
@@ -140,7 +149,7 @@ def _rows(found: Harvest, how: Labelling, placed: Placement) -> list[FrozenRow]:
             group=placed.bundle_of[row.record_id],
             content_hash=manifests.hash_of(found.lines[row.record_id]) if labelled else row.content_hash,
             lines=tuple(found.lines[row.record_id]),
-            slices=row.slices,
+            slices=plain.of(row.slices),
             numbered=labelled,
             weight=row.weight,
             copies=row.copies,
@@ -149,6 +158,19 @@ def _rows(found: Harvest, how: Labelling, placed: Placement) -> list[FrozenRow]:
         for row in found.records
         if row.record_id in placed.split_of
     ]
+
+
+def _keep(
+    session: Session, actor: Actor, settings: Settings, snapshot: Snapshot, rows: Sequence[FrozenRow], files: dict[str, bytes]
+) -> None:
+    """The folder first, then the rows; where they cannot be saved, neither stays."""
+    folder = settings.snapshots / snapshot.folder
+    folders.write(folder, files | {frozen.MANIFEST: frozen.manifest_bytes(snapshot.manifest)})
+    try:
+        _save(session, actor, snapshot, rows)
+    except BaseException:
+        folders.remove(folder)
+        raise
 
 
 def _save(session: Session, actor: Actor, snapshot: Snapshot, rows: Sequence[FrozenRow]) -> None:

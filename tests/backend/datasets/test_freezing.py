@@ -15,6 +15,8 @@ from backend.access.actors import SYSTEM, Actor
 from backend.conversations import Message, content_hash
 from backend.curation.setting_rules import set_rules
 from backend.datasets import folders, freezing, queries
+from backend.datasets.exporting import export
+from backend.datasets.formats import What
 from backend.datasets.freezing import freeze, verify
 from backend.datasets.kinds import Labelling
 from backend.datasets.splits import Ratios
@@ -341,3 +343,18 @@ def test_an_approved_text_that_is_not_the_newest_is_searched_too(small_shop: Sho
         add_revision(session, record, messages, reason="Without the address", author_id=None)
         session.commit()
         assert queries.harvest(session, small_shop.project_id, Labelling()).left_out == {"personal data": (record.id,)}
+
+
+def test_metadata_that_names_a_customer_stays_out_of_the_folder_and_of_its_export(small_shop: Shop) -> None:
+    slices = {"email": "jo.mayer@example.com", "customer": "Jonathan Mayer", "channel": "chat", "region": "north"}
+    with small_shop.database.writing() as session:
+        approve(session, a_record(session, small_shop.project, prompt="Is it here?", answer="Yes.", slices=slices))
+        session.commit()
+    snapshot = frozen(small_shop)
+    (line,) = lines(small_shop, snapshot, "train")
+    assert line["metadata"] == {"channel": "chat", "region": "north"}
+    assert snapshot.manifest["metadata_left_out"] == {"customer": 1, "email": 1}
+    made = export(database=small_shop.database, actor=small_shop.lead, project_id=small_shop.project_id, what=What.SNAPSHOT,
+                  snapshot_id=snapshot.id, settings=small_shop.settings)  # fmt: skip
+    assert b"chat" in made.content
+    assert b"ayer" not in made.content
