@@ -60,6 +60,18 @@ class Settings:
     clean_workers: int = _setting(
         "TOUCHSTONE_CLEAN_WORKERS", "Processes that look at records in `clean`; 0 for one for each CPU.", 0
     )
+    launcher: str = _setting(
+        "TOUCHSTONE_LAUNCHER", "Where jobs run: 'local' on the worker's machine, 'ray' on a cluster as Ray Jobs.", "local"
+    )
+    ray_address: str = _setting(
+        "RAY_ADDRESS", "The Ray cluster's head, HOST:PORT, or its job server, http://HOST:8265; empty means this machine.", ""
+    )
+    ray_job_server: str = _setting(
+        "RAY_API_SERVER_ADDRESS", "The head's job server where RAY_ADDRESS does not name it: http://HOST:PORT.", ""
+    )
+    ray_token: str = _setting("RAY_AUTH_TOKEN", "The token that the Ray cluster was started with.", "", secret=True)
+    ray_cpus: int = _setting("TOUCHSTONE_RAY_CPUS", "CPUs that a job takes on the Ray cluster.", 1)
+    ray_gpus: int = _setting("TOUCHSTONE_RAY_GPUS", "GPUs that a job takes on the Ray cluster; without one it sees none.", 0)
     log_format: str = _setting("TOUCHSTONE_LOG", "Log lines as 'text' or 'json'.", "text")
 
     @classmethod

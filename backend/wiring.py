@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from backend.curation import cleaning
 from backend.errors import ServiceUnavailable
 from backend.evaluation import evaluating, figuring
-from backend.jobs.launcher import LocalLauncher
+from backend.jobs import launchers
 from backend.jobs.outcomes import Collector
 from backend.jobs.worker import Worker
 from backend.review import ordering
@@ -84,8 +84,8 @@ class Chores:
 
 
 def make_worker(house: Runtime) -> Worker:
-    """A worker with children on this machine."""
-    launcher = LocalLauncher(house.settings)
+    """A worker with children where the settings say."""
+    launcher = launchers.configured(house.settings)
     return Worker(database=house.database, settings=house.settings, launcher=launcher, collectors=COLLECTORS)
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Protocol
 
 from backend.errors import ServiceUnavailable
-from backend.jobs import processes
+from backend.jobs import outcomes, processes
+from backend.jobs.outcomes import Ended
 from backend.jobs.processes import Identity
 from backend.settings import Settings
 from trainer import contract
@@ -43,12 +44,20 @@ class Launch:
 class Launcher(Protocol):
     """What a worker needs to run children somewhere."""
 
+    def is_ready(self) -> bool:
+        """Whether a child can be started now. While not, jobs wait in the queue."""
+        ...
+
     def start(self, launch: Launch) -> Identity:
         """Start a child. Raises ServiceUnavailable with a sentence when it cannot be started."""
         ...
 
-    def exit_code(self, identity: Identity) -> int | None:
-        """The exit code of an ended child, None where this process is not its parent."""
+    def find(self, machine: str, nonce: str) -> Identity | None:
+        """A child that another worker started through such a launcher; `machine` is empty where it was not noted."""
+        ...
+
+    def ended(self, identity: Identity, folder: Path) -> Ended:
+        """How a child ended that does not live any more."""
         ...
 
     def is_alive(self, identity: Identity) -> bool:
@@ -68,13 +77,15 @@ class LocalLauncher:
         self._environ = child_environment(settings, os.environ if environ is None else environ)
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
+    def is_ready(self) -> bool:
+        """Always."""
+        return True
+
     def start(self, launch: Launch) -> Identity:
         """Start a child. What it prints is added to the log of its folder."""
+        prepare(launch)
         try:
-            _prepare(launch)
             with (launch.folder / contract.LOG).open("ab") as output:
-                output.write(f"--- {launch.title}\n".encode())
-                output.flush()
                 child = subprocess.Popen(  # noqa: S603 - no shell; the arguments were made by a use-case
                     [*self._program, *launch.arguments],
                     stdin=subprocess.DEVNULL,
@@ -89,6 +100,14 @@ class LocalLauncher:
         self._children[child.pid] = child
         identity = processes.identify(child.pid, launch.nonce)
         return identity or Identity(processes.here(), child.pid, 0.0, launch.nonce)  # it has ended already
+
+    def find(self, machine: str, nonce: str) -> Identity | None:
+        """Nothing: children of this machine are found by their identity (`orphans`)."""
+        return None
+
+    def ended(self, identity: Identity, folder: Path) -> Ended:
+        """How a child ended: by its exit code, or by its files where this process is not its parent."""
+        return outcomes.read_end(folder, self.exit_code(identity))
 
     def exit_code(self, identity: Identity) -> int | None:
         """The exit code of an ended child of this process; reaps it."""
@@ -122,14 +141,22 @@ def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[st
     }
 
 
-def _prepare(launch: Launch) -> None:
-    """Take away what an earlier attempt said about its end, so that it is not taken for this one's."""
-    launch.folder.mkdir(parents=True, exist_ok=True)
+def prepare(launch: Launch) -> None:
+    """Take away what an earlier attempt said about its end, so that it is not taken for this one's, and begin the log.
+
+    Raises ServiceUnavailable with a sentence when the folder cannot be written.
+    """
     stale = [contract.STOP, contract.ERROR, contract.STATUS]
     if not launch.keeps:
         stale += [contract.RESULT, contract.REPORT]
-    for name in stale:
-        (launch.folder / name).unlink(missing_ok=True)
+    try:
+        launch.folder.mkdir(parents=True, exist_ok=True)
+        for name in stale:
+            (launch.folder / name).unlink(missing_ok=True)
+        with (launch.folder / contract.LOG).open("ab") as output:
+            output.write(f"--- {launch.title}\n".encode())
+    except OSError as error:
+        raise ServiceUnavailable(_why_not(error)) from error
 
 
 def _why_not(error: OSError) -> str:

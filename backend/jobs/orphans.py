@@ -1,8 +1,9 @@
 """Jobs whose worker is gone: which ones, and what became of their children.
 
 A worker is gone when its lease has run out, or at once when it was a process of this machine that no longer lives. Its
-child can be judged where it was started: on this machine by its identity, after a restart of the machine it is dead. On
-another machine it cannot be judged; after ten leases without a sign the job counts as lost.
+child can be judged where it was started: on this machine by its identity, after a restart of the machine it is dead. What
+runs on a cluster the launcher knows. On another machine it cannot be judged; after ten leases without a sign the job counts
+as lost.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from backend.jobs import outcomes, processes
+from backend.jobs.launcher import Launcher
 from backend.jobs.outcomes import Ended
 from backend.jobs.processes import Identity
 from backend.jobs.states import End
@@ -42,7 +44,7 @@ def _machine_tag() -> str:
     return hashlib.sha256(processes.here().encode()).hexdigest()[:12]
 
 
-def judge(job: Job, worker: str, *, lease_seconds: int) -> Orphan | None:
+def judge(job: Job, worker: str, *, launcher: Launcher, lease_seconds: int) -> Orphan | None:
     """What to make of an active job; None while its worker may still attend it."""
     lease = job.lease_expires_at
     expired = lease is None or lease <= now()
@@ -50,9 +52,12 @@ def judge(job: Job, worker: str, *, lease_seconds: int) -> Orphan | None:
     was_here = holder is not None and holder["machine"] == _machine_tag()
     if not expired and not (holder is not None and was_here and _is_gone(holder)):
         return None
-    if job.boot_id == processes.here() or (was_here and not job.boot_id):
-        return Orphan(_living_child(job))
-    if holder is not None and me is not None and holder["host"] == me["host"]:
+    is_here = job.boot_id == processes.here() or (was_here and not job.boot_id)
+    child = (_living_child(job) if is_here else None) or launcher.find(job.boot_id, job.nonce)
+    if child is not None or is_here:
+        return Orphan(child)
+    on_cluster = job.boot_id.startswith(processes.CLUSTER)
+    if not on_cluster and holder is not None and me is not None and holder["host"] == me["host"]:
         return Orphan()  # the machine or its container was restarted, and nothing survives that
     silent = lease is None or lease + timedelta(seconds=lease_seconds * SILENT_LEASES) <= now()
     return Orphan(elsewhere=True) if silent else None

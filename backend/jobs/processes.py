@@ -20,11 +20,13 @@ import psutil
 
 NONCE = "TOUCHSTONE_JOB_NONCE"
 """The variable that marks a child and all that it starts."""
+CLUSTER = "ray:"
+"""How the `machine` of a child begins that a cluster runs; no process here can be told from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A child. `machine` is `here()` of where it was started."""
+    """A child. `machine` is `here()` of where it was started, or names the cluster that runs it; pid and time are 0 then."""
 
     machine: str
     pid: int

@@ -87,7 +87,7 @@ def claim(session: Session, *, worker: str, seconds: int, only: int | None = Non
     job.attempt += 1
     job.worker = worker
     job.lease_expires_at = now() + timedelta(seconds=seconds)
-    job.nonce = secrets.token_hex(16)
+    job.nonce = f"{job.id}-{job.attempt}-{secrets.token_hex(16)}"  # a Ray cluster's people read it too
     job.boot_id, job.pid, job.pid_started = "", None, None
     job.stop_requested_at = None
     job.started_at, job.finished_at = now(), None

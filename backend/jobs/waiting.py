@@ -10,8 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 
-from backend.jobs import queue
-from backend.jobs.launcher import LocalLauncher
+from backend.jobs import launchers, queue
 from backend.jobs.outcomes import Collector
 from backend.jobs.worker import Worker
 from backend.settings import Settings
@@ -37,7 +36,9 @@ def wait(*, database: Database, settings: Settings, job_id: int, collectors: Map
                 return job
             if worker is None and job.status is JobStatus.QUEUED and time.monotonic() - started > PATIENCE:
                 print("No worker took the job; it runs here.", file=sys.stderr, flush=True)
-                worker = Worker(database=database, settings=settings, launcher=LocalLauncher(settings), collectors=collectors)
+                worker = Worker(
+                    database=database, settings=settings, launcher=launchers.configured(settings), collectors=collectors
+                )
             if worker is not None:
                 worker.step(only=job_id)
             time.sleep(0.5)

@@ -126,7 +126,7 @@ class Worker:
         self._adopt(only)
         for held in list(self._held.values()):
             self._attend(held)
-        while len(self._held) < self._settings.worker_slots and not self._leave.is_set():
+        while len(self._held) < self._settings.worker_slots and not self._leave.is_set() and self._launcher.is_ready():
             with self._database.writing() as session:
                 job = queue.claim(session, worker=self.name, seconds=self.pace.lease, only=only)
             if job is None:
@@ -163,7 +163,7 @@ class Worker:
             self._watch(held)
             return
         if held.ended is None:
-            held.ended = outcomes.read_end(held.folder, self._launcher.exit_code(held.identity))
+            held.ended = self._launcher.ended(held.identity, held.folder)
             processes.end_strays(held.identity.nonce)
         self._settle(held, held.ended)
 
@@ -270,7 +270,7 @@ class Worker:
         with self._database.reading() as session:
             jobs = [job for job in queue.active(session) if job.id not in self._held and only in (None, job.id)]
         for job in jobs:
-            found = orphans.judge(job, self.name, lease_seconds=self.pace.lease)
+            found = orphans.judge(job, self.name, launcher=self._launcher, lease_seconds=self.pace.lease)
             if found is None:
                 continue
             with self._database.writing() as session:
