@@ -1,8 +1,9 @@
 """Use-cases about duplicates: reject all that repeat an earlier record, see beforehand how many, take it back.
 
 The earlier record of each pair is kept. Promised: a rejection names the record that is kept, and can be undone; nothing is
-rejected where that would lose something: where the earlier record was rejected by people, where only the later one is approved,
-and where the answers to a near duplicate differ. Not promised: that an undone rejection brings back what people decided since.
+rejected where that would lose something: where the earlier record was rejected by people, where only the later one has an
+approved text, where the answers to a near duplicate differ, and where one of the two was edited since. Not promised: that an
+undone rejection brings back what people decided since.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.detectors.duplicates import THRESHOLD, similarity
+from backend.conversations import messages_from_json
+from backend.detectors.duplicates import THRESHOLD, duplicate_key, similarity
 from backend.errors import Conflict, InvalidInput, NotFound
+from backend.store.curation import Likeness
 from backend.store.findings import with_open_personal_data
 from backend.store.locking import locked_project
 from backend.store.records import Approval, Finding, Record, RecordRevision
@@ -44,9 +47,9 @@ class Resolved:
     approved: int
     """Of these, how many were approved."""
     answers_differ: int
-    """Near duplicates that are left, because their answers are not alike."""
+    """Left because their answers are not alike, or because one of the two was edited since they were compared."""
     needed: int
-    """Left because the earlier record is rejected, or not approved as the later one is."""
+    """Left because the earlier record is rejected, or has no approved text as the later one has."""
     more: bool
     """Whether there are others than these, for another press."""
 
@@ -61,6 +64,16 @@ class _Repeat:
     of: int
     status: RecordStatus
     approved: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """How the earlier record of a pair stands."""
+
+    status: RecordStatus
+    is_approved: bool
+    is_resolved: bool
+    """Whether it was itself rejected as a repeat."""
 
 
 def preview(*, session: Session, actor: Actor, project_id: int, least: float) -> Resolved:
@@ -119,10 +132,10 @@ def _choose(session: Session, project_id: int, least: float) -> tuple[Resolved, 
         raise InvalidInput(f"Near duplicates begin at a similarity of {THRESHOLD}.")
     chosen: list[_Repeat] = []
     differ = needed = 0
-    for repeat, kind, answers, first_status, first_resolved in _open(session, project_id, least):
-        if kind is FindingKind.NEAR_DUPLICATE and similarity(*answers) < THRESHOLD:
+    for repeat, first, still in _open(session, project_id, least):
+        if not still:
             differ += 1
-        elif _is_needed(repeat, first_status, resolved=first_resolved):
+        elif _is_needed(repeat, first):
             needed += 1
         elif len(chosen) == MOST_AT_ONCE:
             return _told(chosen, differ, needed, more=True), chosen
@@ -132,37 +145,37 @@ def _choose(session: Session, project_id: int, least: float) -> tuple[Resolved, 
 
 
 def _told(chosen: Sequence[_Repeat], differ: int, needed: int, *, more: bool) -> Resolved:
-    approved = sum(one.status is RecordStatus.APPROVED for one in chosen)
+    approved = sum(one.approved is not None for one in chosen)
     return Resolved(0, len(chosen), approved, differ, needed, more)
 
 
-def _is_needed(repeat: _Repeat, first: RecordStatus, *, resolved: bool) -> bool:
+def _is_needed(repeat: _Repeat, first: _First) -> bool:
     """Whether rejecting would lose something that the earlier record does not give."""
-    if first is RecordStatus.REJECTED:
-        return not resolved
-    return repeat.status is RecordStatus.APPROVED and first is not RecordStatus.APPROVED
+    if repeat.approved is not None and not first.is_approved:
+        return True
+    return first.status is RecordStatus.REJECTED and not first.is_resolved
 
 
-def _open(
-    session: Session, project_id: int, least: float
-) -> Iterator[tuple[_Repeat, FindingKind, tuple[str, str], RecordStatus, bool]]:
-    """Open findings about repeats by record, with both answers, where the earlier record stands, and whether it was itself
-    rejected as a repeat.
-    """
-    first = aliased(Record)
+def _open(session: Session, project_id: int, least: float) -> Iterator[tuple[_Repeat, _First, bool]]:
+    """Open findings about repeats by record, with the earlier record, and whether they still hold of both newest texts."""
+    first, of_first = aliased(Record), aliased(RecordRevision)
     wanted = or_(
         col(Finding.kind) == FindingKind.DUPLICATE,
         (col(Finding.kind) == FindingKind.NEAR_DUPLICATE) & (col(Finding.score) >= least) & (least < 1),
     )
     resolved = set(session.exec(_resolved(project_id)))
+    as_compared = (col(Finding.revision_id) == col(RecordRevision.id)) & (col(Likeness.revision_id) == col(of_first.id))
     query = (
         columns(
             col(Finding.id), col(Finding.kind), col(Record.id), col(RecordRevision.id), col(Record.status),
             col(Record.approved_revision_id), col(Record.answer), col(first.id), col(first.status), col(first.answer),
+            col(first.approved_revision_id).is_not(None), as_compared, col(RecordRevision.messages), col(of_first.messages),
         )
         .join(Record, col(Record.id) == col(Finding.record_id))
         .join(RecordRevision, (col(RecordRevision.record_id) == Record.id) & (col(RecordRevision.number) == Record.head))
         .join(first, col(first.id) == col(Finding.detail)["of"].as_integer())
+        .join(of_first, (col(of_first.record_id) == first.id) & (col(of_first.number) == first.head))
+        .outerjoin(Likeness, col(Likeness.record_id) == col(first.id))
         .where(
             col(Finding.project_id) == project_id, col(Finding.status) == FindingStatus.OPEN, wanted,
             col(Record.status) != RecordStatus.REJECTED, col(first.project_id) == project_id,
@@ -173,8 +186,11 @@ def _open(
     for row in session.execute(query.execution_options(yield_per=2000)):
         if row[2] not in seen:
             seen.add(row[2])
-            repeat = _Repeat(row[0], row[2], row[3], row[7], row[4], row[5])
-            yield repeat, row[1], (row[6], row[9]), row[8], row[7] in resolved
+            if row[1] is FindingKind.DUPLICATE:
+                still = duplicate_key(messages_from_json(row[12])) == duplicate_key(messages_from_json(row[13]))
+            else:
+                still = bool(row[11]) and similarity(row[6], row[9]) >= THRESHOLD
+            yield _Repeat(row[0], row[2], row[3], row[7], row[4], row[5]), _First(row[8], row[10], row[7] in resolved), still
 
 
 def _resolved(project_id: int) -> SelectOfScalar[int]:

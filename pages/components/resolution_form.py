@@ -42,7 +42,9 @@ def _say(told: Resolved) -> None:
         approved = f" {told.approved:,} of them are approved; those approvals are withdrawn." if told.approved else ""
         st.text(f"{_records(told.rejected)} would be rejected; the earlier record of each pair stays.{approved}")
     if told.answers_differ:
-        st.text(f"Near duplicates that stay because their answers differ: {told.answers_differ:,}. Look at those one by one.")
+        st.text(
+            f"Those that stay because their answers differ or were edited: {told.answers_differ:,}. Look at them one by one."
+        )
     if told.needed:
         st.text(f"Others that stay, because the earlier record is rejected or only the later one is approved: {told.needed:,}.")
 

@@ -96,7 +96,7 @@ def test_near_duplicates_with_other_answers_are_left_and_said(house: Runtime, pe
     page.segmented_control(key="resolve-rule").set_value("Near duplicates too").run()
     page.slider(key="resolve-least").set_value(0.85).run()
     assert not page.exception
-    assert "because their answers differ: 1." in words(page)
+    assert "because their answers differ or were edited: 1." in words(page)
 
 
 def test_a_contradiction_is_shown_side_by_side_and_dismissed_with_a_reason(house: Runtime, people: dict[Role, Actor]) -> None:

@@ -6,11 +6,13 @@ import pytest
 from sqlmodel import col, select
 
 from backend.access.actors import Actor
+from backend.conversations import Message
 from backend.curation.deduplicating import compare_project
 from backend.curation.resolving import Resolved, preview, reject_duplicates, undo_resolution
 from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
 from backend.store.database import Database
 from backend.store.records import Approval, Finding, Project, Record, RecordRevision
+from backend.store.revisions import add_revision
 from backend.vocabulary import Decision, FindingStatus, RecordStatus, Role
 from tests.factories import a_person, a_project, a_record
 
@@ -154,3 +156,33 @@ def test_a_new_comparison_leaves_what_was_rejected_as_it_is(shop_on_sqlite: Shop
         compare_project(session=session, project_id=shop_on_sqlite.project_id, tell=lambda share, words: None)
     assert shop_on_sqlite.statuses()[1] == "rejected"
     assert shop_on_sqlite.preview().rejected == 1
+
+
+def test_a_repeat_that_was_edited_since_it_was_compared_stays(shop_on_sqlite: Shop) -> None:
+    with shop_on_sqlite.database.writing() as session:
+        better = [Message("user", ASKED), Message("assistant", "Within 30 days, with the receipt, in any shop of ours.")]
+        add_revision(session, session.get_one(Record, 2), better, reason="Better", author_id=None)
+        session.commit()
+    told = shop_on_sqlite.preview()
+    assert (told.rejected, told.answers_differ) == (0, 1)
+
+
+def test_a_repeat_with_an_approved_text_stays_whatever_state_it_is_in(shop_on_sqlite: Shop) -> None:
+    shop_on_sqlite.stand(2, RecordStatus.APPROVED)
+    shop_on_sqlite.stand(2, RecordStatus.PENDING)  # it was edited since, and the approved text is still in force
+    told = shop_on_sqlite.preview()
+    assert (told.rejected, told.needed) == (0, 1)
+
+
+def test_an_approved_repeat_of_a_rejected_repeat_stays(shop_on_sqlite: Shop) -> None:
+    shop_on_sqlite.reject()
+    shop_on_sqlite.add(ASKED, "Within 30 days.")
+    shop_on_sqlite.stand(5, RecordStatus.APPROVED)
+    with shop_on_sqlite.database.writing() as session:
+        compare_project(session=session, project_id=shop_on_sqlite.project_id, tell=lambda share, words: None)
+        row = session.exec(select(Finding).where(Finding.record_id == 5, Finding.status == FindingStatus.OPEN)).one()
+        row.detail = {"of": 2}  # the earliest was found equal only later
+        session.add(row)
+        session.commit()
+    told = shop_on_sqlite.preview()
+    assert (told.rejected, told.needed) == (0, 1)
