@@ -57,8 +57,8 @@ class Workshop:
 
     def worker(self, name: str = "", pace: Pace = QUICK, **changes: Any) -> Worker:
         launcher = LocalLauncher(self.settings, os.environ, self.program)
-        given: dict[str, Any] = {"database": self.database, "collectors": dict.fromkeys(JobKind, self.collect)} | changes
-        return Worker(settings=self.settings, launcher=launcher, pace=pace, name=name, **given)
+        given: dict[str, Any] = {"database": self.database, "collectors": dict.fromkeys(JobKind, self.collect)}
+        return Worker(**{"settings": self.settings, "launcher": launcher, "pace": pace, "name": name} | given | changes)
 
     def collect(self, *, session: Any, settings: Settings, job: Job, outcome: Any) -> None:
         assert outcome.status is JobStatus.SUCCEEDED
