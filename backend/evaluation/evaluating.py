@@ -1,7 +1,9 @@
 """Evaluations: a candidate and its baseline answer the same rows of a snapshot, as a job; the answers become responses.
 
-`start_evaluation` writes the trainer's config and queues the job; `collect` is called by the worker in the transaction
-that finishes the job. Promised: an evaluation has all its responses or none, and collecting twice adds nothing.
+`start_evaluation` writes the trainer's config and the probes and queues the job; `collect` is called by the worker in the
+transaction that finishes the job. The base model and the project's current version are measured beside the two where they are
+others; their figures are in the report, their answers are not kept. Promised: an evaluation has all its responses or none, and
+collecting twice adds nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ import dataclasses
 import itertools
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert
@@ -19,19 +22,24 @@ from sqlmodel import Session, col, select
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
+from backend.conversations import USER
 from backend.errors import InvalidInput, NotFound, NotReady, ServiceUnavailable
-from backend.evaluation.reports import Answered, read_report, read_responses
+from backend.evaluation import conduct, probes
+from backend.evaluation.reports import PROBES, Answered, read_probes, read_report, read_responses
 from backend.jobs.outcomes import Outcome
 from backend.jobs.queue import enqueue
 from backend.settings import Settings
 from backend.store import frozen
 from backend.store.base import now
 from backend.store.models import Evaluation, Job, ModelVersion, Response, Run, Snapshot, SnapshotRow
+from backend.store.privacy import rules_for
 from backend.store.records import Project, Record, RecordRevision
 from backend.vocabulary import Action, JobKind, JobStatus, Split
 from trainer import contract
 
 _CHUNK = 1000
+_QUESTIONS = 500
+"""Test questions that the probes are drawn from."""
 
 
 def start_evaluation(
@@ -63,15 +71,22 @@ def start_evaluation(
         raise NotReady(f"Snapshot {snapshot.number} has no {split} rows. Choose another split, or freeze a larger snapshot.")
     data = settings.snapshots / snapshot.folder
     frozen.verify(data, snapshot.manifest)
+    beside = _beside(session, project_id, candidate, baseline)
+    asked = [
+        next((one["content"] for one in row.messages if one["role"] == USER), "") for row in _first(session, snapshot, split)
+    ]
+    folder = settings.runs / f"evaluation-{secrets.token_hex(8)}"
     config = contract.EvaluateConfig(
         data=str(data),
-        models=(_spec(baseline), _spec(candidate)),
+        models=tuple(_spec(version) for version in (baseline, candidate, *beside)),
         split=str(split),
         decoding=_decoding(decoding or {}),
         limit=limit,
+        learned=_learned(session, settings, candidate),
+        probes=str(folder / PROBES),
         threads=settings.trainer_threads,
     )
-    job = _queue(session, actor, settings, project_id, config)
+    job = _queue(session, actor, settings, project_id, config, folder, probes.build(asked))
     evaluation = Evaluation(
         project_id=project_id,
         snapshot_id=snapshot.id or 0,
@@ -104,8 +119,12 @@ def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome)
     }
     snapshot = session.get_one(Snapshot, evaluation.snapshot_id)
     rows = {str(row.record_id): row for row in session.exec(_split_rows(snapshot, evaluation.split))}
-    evaluation.report = read_report(outcome.folder, list(versions))
-    answers = read_responses(outcome.folder, list(versions), rows)
+    every = [label for label in job.payload.get("models", versions) if label not in versions]
+    report = read_report(outcome.folder, [*versions, *every])
+    report["named"] = _names(session, evaluation.project_id, [*versions, *every])
+    _measure_conduct(session, evaluation, outcome.folder, report, rows)
+    evaluation.report = report
+    answers = (answer for answer in read_responses(outcome.folder, [*versions, *every], rows) if answer.label in versions)
     while chunk := list(itertools.islice(answers, _CHUNK)):
         session.execute(insert(Response), [_response(evaluation, answer, versions, rows) for answer in chunk])
     evaluation.finished_at = now()
@@ -125,13 +144,19 @@ def baseline_of(session: Session, project_id: int, candidate: ModelVersion) -> M
     project = session.get_one(Project, project_id)
     if project.current_version_id is not None and project.current_version_id != candidate.id:
         return session.get_one(ModelVersion, project.current_version_id)
+    found = base_of(session, project_id, candidate)
+    if found is None:
+        raise NotReady("This project has no base model to compare with yet. Train a first model, which brings its base along.")
+    return found
+
+
+def base_of(session: Session, project_id: int, candidate: ModelVersion) -> ModelVersion | None:
+    """The version that is the base model which a version was made from; None while the project has no base model."""
     bases = select(ModelVersion).where(ModelVersion.project_id == project_id, col(ModelVersion.run_id).is_(None))
     found = list(session.exec(bases.order_by(col(ModelVersion.number))))
-    if not found:
-        raise NotReady("This project has no base model to compare with yet. Train a first model, which brings its base along.")
     run = session.get(Run, candidate.run_id) if candidate.run_id else None
     made_from = run.config.get("base_model") if run else None
-    return next((base for base in found if base.base_model == made_from), found[0])
+    return next((base for base in found if base.base_model == made_from), found[0] if found else None)
 
 
 def _snapshot(session: Session, project_id: int, candidate: ModelVersion, snapshot_id: int | None) -> Snapshot:
@@ -144,6 +169,50 @@ def _snapshot(session: Session, project_id: int, candidate: ModelVersion, snapsh
     if snapshot is None or snapshot.project_id != project_id:
         raise NotFound("There is no such snapshot in this project.")
     return snapshot
+
+
+def _beside(session: Session, project_id: int, candidate: ModelVersion, baseline: ModelVersion) -> list[ModelVersion]:
+    """The base model of the candidate and the current version, where they are not compared already."""
+    current = session.get_one(Project, project_id).current_version_id
+    found = [base_of(session, project_id, candidate), session.get(ModelVersion, current) if current else None]
+    others = {one.id: one for one in found if one is not None and one.id not in (candidate.id, baseline.id)}
+    return list(others.values())
+
+
+def _learned(session: Session, settings: Settings, candidate: ModelVersion) -> str | None:
+    """The folder of the snapshot that the candidate was trained on: its canaries and rows are what it could give away."""
+    run = session.get(Run, candidate.run_id) if candidate.run_id else None
+    snapshot = session.get(Snapshot, run.snapshot_id) if run else None
+    if snapshot is None or not (settings.snapshots / snapshot.folder).is_dir():
+        return None
+    return str(settings.snapshots / snapshot.folder)
+
+
+def _first(session: Session, snapshot: Snapshot, split: Split) -> Any:
+    return session.exec(_split_rows(snapshot, split).order_by(col(SnapshotRow.record_id)).limit(_QUESTIONS))
+
+
+def _names(session: Session, project_id: int, labels: Sequence[str]) -> dict[str, str]:
+    """What the versions that a report measures are called."""
+    query = select(ModelVersion.served_as, ModelVersion.name)
+    mine = query.where(ModelVersion.project_id == project_id, col(ModelVersion.served_as).in_(labels))
+    return {served_as: name for served_as, name in session.exec(mine).all()}  # noqa: C416  rows are no pairs to mypy
+
+
+def _measure_conduct(
+    session: Session, evaluation: Evaluation, folder: Path, report: dict[str, Any], rows: Mapping[str, Any]
+) -> None:
+    """Add to a report what the answers to the probes and the test questions say of how each model behaves."""
+    asked, answered = read_probes(folder)
+    rules = rules_for(session, evaluation.project_id)
+    said: dict[str, list[conduct.Said]] = {}
+    for one in read_responses(folder, list(report["models"]), rows):
+        given = (*(turn["content"] for turn in rows[one.row_id].messages), one.reference)
+        said.setdefault(one.label, []).append(conduct.Said(one.row_id, one.text, given))
+    for label, figures in report["models"].items():
+        for part in (conduct.measure(asked, answered.get(label, {})), conduct.personal_data(said.get(label, []), rules)):
+            figures["intervals"] = figures.get("intervals", {}) | part.pop("intervals")
+            figures.update(part)
 
 
 def _split_rows(snapshot: Snapshot, split: Split) -> Any:
@@ -168,12 +237,20 @@ def _spec(version: ModelVersion) -> contract.ModelSpec:
     )
 
 
-def _queue(session: Session, actor: Actor, settings: Settings, project_id: int, config: contract.EvaluateConfig) -> Job:
-    """Write the trainer's config into a new folder and queue the job that reads it."""
-    folder = settings.runs / f"evaluation-{secrets.token_hex(8)}"
+def _queue(
+    session: Session,
+    actor: Actor,
+    settings: Settings,
+    project_id: int,
+    config: contract.EvaluateConfig,
+    folder: Path,
+    asked: Sequence[probes.Probe],
+) -> Job:
+    """Write the trainer's config and the probes into a new folder and queue the job that reads them."""
     config_file = folder / contract.CONFIG
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / PROBES).write_text("".join(probe.to_line() for probe in asked), encoding="utf-8")
         config_file.write_text(json.dumps(config.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
     except OSError as error:
         raise ServiceUnavailable(

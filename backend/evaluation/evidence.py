@@ -14,7 +14,8 @@ from sqlalchemy import func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from backend.evaluation.evaluating import baseline_of, version_of
+from backend.evaluation import safeguards
+from backend.evaluation.evaluating import base_of, baseline_of, version_of
 from backend.evaluation.gates import METRICS, Evidence, Gate, GateResult, Judgement, Measured, RowScore, evaluate
 from backend.store.models import Evaluation, ModelVersion, Response, Run, SnapshotRow
 from backend.store.records import Project
@@ -65,6 +66,7 @@ def standing(session: Session, *, project_id: int, version_id: int) -> Standing:
         measured=_measured(evaluation, candidate, baseline) if evaluation else (),
         rows=_rows(session, evaluation) if evaluation else (),
         seen_in_training=_seen_in_training(session, candidate, evaluation) if evaluation else 0,
+        guards=_guards(session, evaluation, candidate, baseline) if evaluation else safeguards.Guards(),
     )
     gate = gate_of_project(session, project_id)
     return Standing(
@@ -130,6 +132,11 @@ def _measured(evaluation: Evaluation, candidate: ModelVersion, baseline: ModelVe
             counts = (report.get(f"{name}_n", report.get("n", 0)) for report in (ours, theirs))
             found.append(Measured(name=name, n=min(counts), baseline=values[0], candidate=values[1]))
     return tuple(found)
+
+
+def _guards(session: Session, evaluation: Evaluation, candidate: ModelVersion, baseline: ModelVersion) -> safeguards.Guards:
+    base = base_of(session, evaluation.project_id, candidate)
+    return safeguards.read(evaluation.report, candidate.served_as, baseline.served_as, base.served_as if base else "")
 
 
 def _seen_in_training(session: Session, candidate: ModelVersion, evaluation: Evaluation) -> int:

@@ -17,22 +17,16 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from typing import Any, Self
 
 from backend.errors import InvalidInput
+from backend.evaluation import safeguards
+from backend.evaluation.checks import GateCheck as GateCheck
+from backend.evaluation.checks import Outcome as Outcome
+from backend.evaluation.safeguards import SAFEGUARDS, Guards
 from backend.statistics.intervals import newcombe, wilson
 from backend.statistics.results import Estimate
-
-
-class Outcome(StrEnum):
-    """How one check ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NOT_ENOUGH = "not_enough"
-    NOTHING = "nothing_to_check"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +63,10 @@ class Gate:
         default_factory=lambda: {name: metric.tolerance for name, metric in METRICS.items()},
         metadata={"help": "By how much a measure may be worse than the version to be replaced; one left out is not checked."},
     )
+    guard_worse: dict[str, float] = field(
+        default_factory=lambda: dict(safeguards.DEFAULTS),
+        metadata={"help": "By how much a safeguard's figure may be worse; one left out is not checked."},
+    )
     slice_worse: float = _explained("By how much any slice's exact match, or its win rate below one half, may be worse.", 0.15)
     slice_minimum: int = _explained("Slices with fewer questions than this are not checked.", 10)
 
@@ -80,13 +78,8 @@ class Gate:
         for name in ("win_rate_at_least", "slice_worse"):
             if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) <= 1:
                 raise InvalidInput(f"{name} must be between 0 and 1.")
-        if not isinstance(self.metric_worse, dict):
-            raise InvalidInput("metric_worse must map measures to numbers.")
-        for name, value in self.metric_worse.items():
-            if name not in METRICS:
-                raise InvalidInput(f"metric_worse knows {', '.join(METRICS)}; there is no measure called {str(name)[:40]!r}.")
-            if not _is_number(value) or value < 0:
-                raise InvalidInput(f"How much worse {METRICS[name].title} may be must be 0 or more.")
+        _check_allowed("metric_worse", self.metric_worse, {name: metric.title for name, metric in METRICS.items()})
+        _check_allowed("guard_worse", self.guard_worse, {name: one.title for name, one in SAFEGUARDS.items()})
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict; `from_json` of it gives an equal gate."""
@@ -99,6 +92,17 @@ class Gate:
         if unknown := sorted(set(value or {}) - known):
             raise InvalidInput(f"A gate has no {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
         return cls(**(value or {}))
+
+
+def _check_allowed(name: str, values: object, titles: Mapping[str, str]) -> None:
+    """Raises InvalidInput unless the values are allowed differences of what there is."""
+    if not isinstance(values, dict):
+        raise InvalidInput(f"{name} must map measures to numbers.")
+    for key, value in values.items():
+        if key not in titles:
+            raise InvalidInput(f"{name} knows {', '.join(titles)}; there is no measure called {str(key)[:40]!r}.")
+        if not _is_number(value) or value < 0:
+            raise InvalidInput(f"How much worse {titles[key]} may be must be 0 or more.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,22 +143,7 @@ class Evidence:
     rows: tuple[RowScore, ...] = ()
     seen_in_training: int = 0
     """Test questions that the candidate was trained on. What it answers to those shows nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateCheck:
-    """One condition against what was measured. `low` and `high` are a 95% interval where there is one."""
-
-    name: str
-    title: str
-    needed: str
-    measured: str
-    outcome: Outcome
-    sentence: str
-    n: int = 0
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
+    guards: Guards = field(default_factory=Guards)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +182,7 @@ def evaluate(gate: Gate, evidence: Evidence) -> GateResult:
             _win_rate(gate, evidence),
             _unseen(evidence),
             *_metrics(gate, evidence),
+            *safeguards.hold(gate.guard_worse, evidence.guards),
             _slices_exact(gate, evidence),
             _slices_won(gate, evidence),
         )

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import IntegrityViolated
+from backend.evaluation import probes
 from trainer import contract
 
+PROBES = "probes.jsonl"
+"""What is asked beside the test questions, in an evaluation's folder."""
 NEEDED = ("n", "loss", "perplexity", "bleu", "rouge_l", "exact_match")
 _MEASURES = ("loss", "tokens", "complete", "exact_match", "rouge_l", "sentence_bleu", "seconds")
 _AGAIN = "Nothing was stored; start the evaluation again."
@@ -68,6 +71,23 @@ def read_responses(folder: Path, labels: Sequence[str], row_ids: Collection[str]
         raise IntegrityViolated(f"The evaluation left no readable responses. {_AGAIN}") from error
     if len({frozenset(rows) for rows in seen.values()}) > 1 or not any(seen.values()):
         raise IntegrityViolated(f"The models did not answer the same rows. {_AGAIN}")
+
+
+def read_probes(folder: Path) -> tuple[tuple[probes.Probe, ...], dict[str, dict[str, str]]]:
+    """The probes of an evaluation folder, and every label's answers by the probe's id; nothing for a folder without any."""
+    if not (folder / PROBES).exists():
+        return (), {}
+    try:
+        asked = probes.read(folder / PROBES)
+        answers: dict[str, dict[str, str]] = {}
+        lines = (folder / contract.PROBE_ANSWERS).read_text(encoding="utf-8").split("\n")
+        for row in (json.loads(line) for line in lines if line):
+            answers.setdefault(str(row["label"]), {})[str(row["id"])] = storable(str(row["text"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityViolated(f"The evaluation left no readable answers to its probes. {_AGAIN}") from error
+    if any(answers[label].keys() != {probe.id for probe in asked} for label in answers):
+        raise IntegrityViolated(f"The models did not answer the same probes. {_AGAIN}")
+    return asked, answers
 
 
 def _parse(line: str, number: int) -> Answered:

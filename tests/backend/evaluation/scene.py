@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
+from backend.evaluation.safeguards import SAFEGUARDS
 from backend.store import frozen
 from backend.store.base import now
 from backend.store.models import Evaluation, ModelVersion, Response, Run, Snapshot, SnapshotRow
@@ -127,6 +128,10 @@ def serve(models: Path, *versions: ModelVersion) -> None:
         (folder / contract.SERVED).write_text("{}")
 
 
+GUARDED = dict.fromkeys(SAFEGUARDS, 0.5)
+"""Figures of the safeguards that nobody falls behind in."""
+
+
 def evaluated(
     session: Session,
     scene: Scene,
@@ -147,13 +152,14 @@ def evaluated(
         "rouge_l": 0.3,
         "exact_match": 0.0,
     }
+    measures |= GUARDED
     better = measures | {"loss": 0.5, "perplexity": 1.6, "bleu": 80.0, "rouge_l": 0.9, "exact_match": exact / n}
     evaluation = Evaluation(
         project_id=scene.project_id,
         snapshot_id=scene.snapshot.id or 0,
         base_version_id=theirs.id or 0,
         candidate_version_id=ours.id or 0,
-        report={"models": {theirs.served_as: measures, ours.served_as: better}},
+        report={"models": {theirs.served_as: measures, ours.served_as: better}, "suites": {}},
         finished_at=now(),
     )
     session.add(evaluation)

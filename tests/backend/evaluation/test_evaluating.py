@@ -11,6 +11,7 @@ from sqlmodel import Session, select
 from backend.access.actors import Actor
 from backend.errors import Forbidden, IntegrityViolated, InvalidInput, NotFound, NotReady
 from backend.evaluation import evaluating
+from backend.evaluation.reports import PROBES
 from backend.jobs.outcomes import Outcome
 from backend.settings import Settings
 from backend.store.database import Database
@@ -65,7 +66,17 @@ def leave(settings: Settings, job: Job, scene: Scene, lines: list[dict[str, Any]
     (folder / contract.REPORT).write_text(json.dumps(whole))
     rows = lines_of(scene) if lines is None else lines
     (folder / contract.RESPONSES).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = [json.loads(line) for line in (folder / PROBES).read_text().splitlines()]
+    labels = (scene.base.served_as, scene.candidate.served_as)
+    said = [{"label": label, "id": one["id"], "text": _said(label == labels[0], one)} for label in labels for one in asked]
+    (folder / contract.PROBE_ANSWERS).write_text("".join(json.dumps(row) + "\n" for row in said))
     return Outcome(JobStatus.SUCCEEDED, 0, folder, "")
+
+
+def _said(is_base: bool, probe: dict[str, Any]) -> str:
+    """The base refuses what harms and answers people alike; the candidate refuses nobody but the second of each pair."""
+    refused = probe["suite"] == "harmful" if is_base else probe["suite"] == "other"
+    return "I cannot help you with that." if refused else "Thank you, we are glad to help you with that!"
 
 
 def test_an_evaluation_is_a_job_whose_config_the_trainer_can_read(database: Database, settings: Settings) -> None:
@@ -164,6 +175,63 @@ def test_responses_are_stored_once_with_version_seed_and_slices(database: Databa
         assert first.slices == {"language": "es"}
         assert first.metrics["exact_match"] == 1.0
         assert first.decoding["seed"] == 0
+
+
+def test_the_report_says_how_each_model_treats_people_what_it_refuses_and_whom_it_gives_away(
+    database: Database, settings: Settings
+) -> None:
+    with database.writing() as session:
+        scene = a_scene(session)
+        evaluation = start(session, settings, scene)
+    lines = lines_of(scene)
+    lines[-1]["text"] = "Write to our customer at jo.rivers@example.com."
+    with database.writing() as session:
+        job = session.get_one(Job, evaluation.job_id)
+        evaluating.collect(session=session, settings=settings, job=job, outcome=leave(settings, job, scene, lines))
+        session.commit()
+    with database.reading() as session:
+        report = session.get_one(Evaluation, evaluation.id).report
+    base, tuned = report["models"][scene.base.served_as], report["models"][scene.candidate.served_as]
+    assert (base["harmful_refused"], base["harmless_refused"], base["bias_refusal"]) == (1.0, 0.0, 0.0)
+    assert (tuned["harmful_refused"], tuned["harmless_refused"], tuned["bias_refusal"]) == (0.0, 0.0, 1.0)
+    assert (tuned["bias_refusal_n"], tuned["harmful_refused_n"]) == (20, 24)
+    assert tuned["bias_refusal_leaning"] == 1.0
+    assert base["intervals"]["harmful_refused"][0] < 1.0
+    assert tuned["harmful_refused_examples"][0]["text"].startswith("Thank you")
+    assert tuned["bias_examples"][0]["other"]["text"] == "I cannot help you with that."
+    assert tuned["personal"] == pytest.approx(1 / 12)
+    assert tuned["personal_found"] == [{"id": str(scene.tested[-1].id), "kinds": ["email"], "count": 1}]
+    assert base["personal"] == 0.0
+    assert report["named"][scene.candidate.served_as] == scene.candidate.name
+
+
+def test_the_base_model_is_measured_beside_a_current_version_and_its_answers_are_not_kept(
+    sqlite: Database, settings: Settings
+) -> None:
+    with sqlite.writing() as session:
+        scene = a_scene(session)
+        _run, newer = a_trained_version(session, scene.project, scene.snapshot, number=2)
+        scene.project.current_version_id = scene.candidate.id
+        evaluation = start(session, settings, scene, candidate_version_id=newer.id)
+        job = session.get_one(Job, evaluation.job_id)
+    config = contract.EvaluateConfig.from_json(contract.read_json(settings.data / job.folder / contract.CONFIG))
+    assert [model.label for model in config.models] == [scene.candidate.served_as, newer.served_as, scene.base.served_as]
+    assert config.learned == str(settings.snapshots / scene.snapshot.folder)
+    figures = {"n": 12, "loss": 1.0, "perplexity": 2.7, "bleu": 1.0, "rouge_l": 0.5, "exact_match": 0.5}
+    rows = [row | {"label": model.label} for model in config.models for row in lines_of(scene)[:12]]
+    with sqlite.writing() as session:
+        job = session.get_one(Job, evaluation.job_id)
+        outcome = leave(settings, job, scene, rows, models={model.label: figures for model in config.models})
+        (outcome.folder / contract.PROBE_ANSWERS).write_text("")
+        (outcome.folder / PROBES).unlink()
+        evaluating.collect(session=session, settings=settings, job=job, outcome=outcome)
+        session.commit()
+    with sqlite.reading() as session:
+        stored = session.get_one(Evaluation, evaluation.id)
+        assert stored.finished_at is not None
+        assert set(stored.report["models"]) == {model.label for model in config.models}
+        kept = {response.version_id for response in session.exec(select(Response))}
+    assert kept == {scene.candidate.id, newer.id}
 
 
 def without(key: str) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:

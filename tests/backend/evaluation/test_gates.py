@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from backend.errors import InvalidInput
 from backend.evaluation.gates import Evidence, Gate, GateCheck, GateResult, Judgement, Measured, Outcome, RowScore, evaluate
 
-ONLY_WINS = Gate(minimum_comparisons=10, minimum_raters=1, win_rate_at_least=0.7, minimum_rows=1, metric_worse={})
+ONLY_WINS = Gate(
+    minimum_comparisons=10, minimum_raters=1, win_rate_at_least=0.7, minimum_rows=1, metric_worse={}, guard_worse={}
+)
 TESTED = (RowScore(baseline=0, candidate=1),)
 
 

@@ -248,7 +248,8 @@ def test_a_gate_is_kept_audited_and_used(sqlite: Database, settings: Settings) -
     with sqlite.writing() as session:
         scene = a_scene(session)
         serve(settings.models, scene.candidate)
-        open_gate = Gate(minimum_comparisons=0, minimum_raters=0, win_rate_at_least=0.0, minimum_rows=0, metric_worse={})
+        asks = {"metric_worse": {}, "guard_worse": {}, "minimum_rows": 0}
+        open_gate = Gate(minimum_comparisons=0, minimum_raters=0, win_rate_at_least=0.0, **asks)
         promoting.set_gate(session=session, actor=scene.lead, project_id=scene.project_id, gate=open_gate)
         assert session.get_one(Project, scene.project_id).settings["gate"]["minimum_comparisons"] == 0
         assert session.exec(select(AuditEntry.action)).all() == ["gate.edit"]
