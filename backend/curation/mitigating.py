@@ -210,7 +210,7 @@ def _add(session: Session, actor: Actor, project_id: int, plan: Plan, done: Miti
     )
     if not ids:
         raise AlreadyDone("The project holds all of these variants already. Nothing was made.")
-    _know_made_up(session, ids)
+    _know_made_up(session, ids, dict(conversations))
     done.before, done.after = _mentions(conversations, found)
     source_id = session.exec(select(Record.source_id).where(Record.id == ids[0])).one()
     done.after = {**done.after, "made": len(ids), "source_id": source_id}
@@ -225,18 +225,22 @@ def _remove(session: Session, done: Mitigation) -> list[int]:
     return take_back(session=session, project_id=done.project_id, source_id=source_id, keep_touched=True)
 
 
-def _know_made_up(session: Session, ids: Sequence[int]) -> None:
-    """Names and terms that a swap put in are nobody's: findings on them are closed as stand-ins are."""
+def _know_made_up(session: Session, ids: Sequence[int], originals: Mapping[int, Sequence[Message]]) -> None:
+    """Names and terms that a swap put in are nobody's: findings on them are closed as stand-ins are. What the original says
+    too was not put in, whatever list it is on.
+    """
     for batch in _batches(ids):
         query = (
-            select(Finding, RecordRevision.messages)
+            select(Finding, RecordRevision.messages, Record.made_from)
             .join(RecordRevision, col(RecordRevision.id) == col(Finding.revision_id))
+            .join(Record, col(Record.id) == col(Finding.record_id))
             .where(col(Finding.record_id).in_(batch), Finding.status == FindingStatus.OPEN)
             .where(col(Finding.kind).in_(PERSONAL_FINDINGS))
         )
-        for finding, messages in session.exec(query).all():
+        for finding, messages, original_id in session.exec(query).all():
             said = messages[finding.message]["content"][finding.start : finding.end]
-            if is_of_the_lists(said):
+            before = "\n".join(message.content for message in originals[original_id or 0]).casefold()
+            if is_of_the_lists(said) and said.casefold() not in before:
                 finding.status, finding.detail = FindingStatus.FIXED, {**finding.detail, "stand_in": said}
                 session.add(finding)
     session.flush()

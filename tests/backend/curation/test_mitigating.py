@@ -243,3 +243,18 @@ def test_what_was_done_is_listed_with_what_can_be_undone(shop: Shop) -> None:
     assert held.weighted == 20
     assert "slice:channel" in [label.key for label in groups]
     assert "answer:refuses" in [label.key for label in outcomes]
+
+
+def test_a_name_that_the_original_says_too_is_no_stand_in_in_its_copies(small_shop: Shop) -> None:
+    with small_shop.database.writing() as session:
+        small_shop.approved(session, "I am Emily and my husband Jamal ordered a rug. Where is it?", "On its way to him, Emily.")
+        session.commit()
+    small_shop.apply(Plan(kind=MitigationKind.COUNTERFACTUALS, swaps=("names",)))
+    with small_shop.database.reading() as session:
+        copies = session.exec(select(Record).where(Record.made_by == MadeBy.COUNTERFACTUAL)).all()
+        for copy in copies:
+            rows = session.exec(select(Finding).where(Finding.record_id == copy.id)).all()
+            said = {copy.prompt[row.start : row.end]: row.status for row in rows if row.message == 0}
+            real = {name for name in ("Emily", "Jamal") if name in copy.prompt}
+            assert {name for name, status in said.items() if status is FindingStatus.OPEN} == real
+    assert copies
