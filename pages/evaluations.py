@@ -10,6 +10,7 @@ from backend.evaluation.queries import EvaluationCard
 from backend.vocabulary import Action, JobStatus
 from pages.components.answers import show_answers
 from pages.components.charts import show_table
+from pages.components.conduct_view import show_conduct
 from pages.components.links import link_to
 from pages.components.notices import attempt, guarded, plain, tell
 from pages.components.visit import Visit, require
@@ -130,6 +131,8 @@ def _finished(visit: Visit, card: EvaluationCard) -> None:
     decoded = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in card.decoding.items())
     about = f"{card.split.capitalize()} rows of snapshot {card.snapshot}. Decoding: {decoded}. BLEU signature: {signature}"
     st.caption(plain(about))
+    with guarded():
+        show_conduct(card)
     with guarded():
         show_answers(visit, card)
     link_to("tasks", "Let people compare these answers blind", icon="balance")

@@ -9,8 +9,8 @@ import numpy as np
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from backend.detectors.refusals import refuses
 from backend.detectors.abuse import abusive
+from backend.detectors.refusals import refuses
 from backend.evaluation.judgement_queries import CHUNK
 from backend.evaluation.judgements import Responses
 from backend.evaluation.slicing import Measure

@@ -23,14 +23,18 @@ from backend.store.models import Evaluation, Job, ModelVersion, Promotion, Respo
 from backend.store.records import Project
 from backend.vocabulary import JobStatus, Split
 
-MEASURES = (
+MEASURES: tuple[tuple[str, str, bool | None], ...] = (
     ("loss", "Loss (nats a token)", False),
     ("perplexity", "Perplexity", False),
+    ("bits_per_byte", "Bits per byte", False),
     ("bleu", "BLEU (0–100)", True),
     ("rouge_l", "ROUGE-L (0–1)", True),
     ("exact_match", "Exact match (share)", True),
+    ("distinct_1", "Distinct words (share)", None),
+    ("distinct_2", "Distinct pairs of words (share)", None),
+    ("burstiness", "Burstiness of sentences (−1 to 1)", None),
 )
-"""(name in the report, title, whether more is better)."""
+"""(name in the report, title, whether more is better; None where neither is)."""
 
 SHOWN = {
     "all": "All questions",
@@ -185,7 +189,8 @@ def _card(
 def measures(card: EvaluationCard) -> pd.DataFrame:
     """Both versions' measures beside each other: measure, baseline, candidate, difference, better, n, interval.
 
-    Exact match has Wilson's interval for each and Newcombe's for the difference; the others are plain means or sums.
+    The intervals are the report's, the baseline's first; exact match has Newcombe's for the difference too. Reports of before
+    have no intervals, and lack some measures.
     """
     models = card.report.get("models", {})
     base, tuned = models.get(card.baseline_label, {}), models.get(card.candidate_label, {})
@@ -193,16 +198,19 @@ def measures(card: EvaluationCard) -> pd.DataFrame:
     for name, title, more in MEASURES:
         old, new = base.get(name), tuned.get(name)
         difference = None if old is None or new is None else new - old
-        better = None if not difference else (difference > 0) == more
+        better = None if not difference or more is None else (difference > 0) == more
         n = min(model.get(f"{name}_n", model.get("n", 0)) for model in (base, tuned))
-        rows.append((title, n, old, new, difference, better, _intervals(name, n, old, new)))
+        rows.append((title, n, old, new, difference, better, _intervals(name, n, base, tuned)))
     names = ["measure", "n", "baseline", "candidate", "difference", "better", "95% intervals"]
     return pd.DataFrame(rows, columns=names)
 
 
-def _intervals(name: str, n: int, old: float | None, new: float | None) -> str:
+def _intervals(name: str, n: int, base: dict[str, Any], tuned: dict[str, Any]) -> str:
+    old, new = base.get(name), tuned.get(name)
     if name != "exact_match" or not n or old is None or new is None:
-        return ""
+        found = [model.get("intervals", {}).get(name) for model in (base, tuned)]
+        told = [f"{one[0]:.3g} to {one[1]:.3g}" if one else "none" for one in found]
+        return "; ".join(told) if any(found) else ""
     shares, gain = (wilson(round(share * n), n) for share in (old, new)), newcombe(round(new * n), n, round(old * n), n)
     bounds = [f"{one.low:.2f} to {one.high:.2f}" for one in (*shares, gain) if isinstance(one, Estimate)]
     return "{}; {}; difference {}".format(*bounds) if len(bounds) == 3 else ""

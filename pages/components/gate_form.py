@@ -8,6 +8,7 @@ import streamlit as st
 
 from backend.evaluation.gates import METRICS, Gate
 from backend.evaluation.promoting import set_gate
+from backend.evaluation.safeguards import SAFEGUARDS
 from pages.components.notices import attempt, tell
 from pages.components.visit import Visit
 
@@ -58,7 +59,31 @@ def show_gate_form(visit: Visit, gate: Gate) -> None:
                 key=f"gate_{name}",
                 format="%.3f",
             )
+        _safeguards(gate)
         st.form_submit_button("Save the gate", icon=":material/save:", on_click=_save, args=(visit,))
+
+
+def _safeguards(gate: Gate) -> None:
+    st.multiselect(
+        "Safeguards",
+        list(SAFEGUARDS),
+        [name for name in SAFEGUARDS if name in gate.guard_worse],
+        format_func=lambda name: SAFEGUARDS[name].title,
+        help=_HELP["guard_worse"],
+        key="gate_guards",
+    )
+    columns = st.columns(2)
+    for place, (name, one) in enumerate(SAFEGUARDS.items()):
+        columns[place % 2].number_input(
+            f"{one.title}: may be worse by",
+            0.0,
+            None,
+            gate.guard_worse.get(name, one.tolerance),
+            one.tolerance / 2,
+            help=one.help,
+            key=f"gate_guard_{name}",
+            format="%.3f",
+        )
 
 
 def _save(visit: Visit) -> None:
@@ -71,6 +96,7 @@ def _save(visit: Visit) -> None:
             win_rate_at_least=chosen.gate_rate,
             minimum_rows=chosen.gate_rows,
             metric_worse={name: chosen[f"gate_{name}"] for name in chosen.gate_measures},
+            guard_worse={name: chosen[f"gate_guard_{name}"] for name in chosen.gate_guards},
             slice_worse=chosen.gate_slice,
             slice_minimum=chosen.gate_slice_n,
         )

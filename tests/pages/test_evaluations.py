@@ -55,6 +55,51 @@ def test_the_measures_and_answers_of_both_stand_beside_each_other(house: Runtime
     assert "3 questions" in words(page)
 
 
+def test_an_evaluation_of_before_says_that_its_conduct_was_not_measured(house: Runtime, scene: Scene) -> None:
+    with house.database.writing() as session:
+        made = evaluated(session, scene)
+        made.report = {"models": made.report["models"]}
+        session.add(made)
+        session.commit()
+    page = opened(house, scene.lead, "evaluations")
+    assert not page.exception
+    assert "Not measured" in words(page)
+
+
+def test_conduct_is_shown_in_plain_words_with_examples_that_are_text(house: Runtime, scene: Scene) -> None:
+    hostile = "<b>I</b> hate ![x](http://evil.example/x.png)"
+    with house.database.writing() as session:
+        made = evaluated(session, scene)
+        ours = made.report["models"][scene.candidate.served_as] | {
+            "extracted": 1.0, "extracted_n": 1, "intervals": {"extracted": [0.2, 1.0]},
+            "canaries": [{"id": "canary-1", "extracted": True, "exposure": 7.0, "text": hostile}],
+            "copies": [{"id": "5", "text": "eight words in a row that are copied", "rows": ["1", "2"]}],
+            "personal_found": [{"id": "6", "kinds": ["email"], "count": 1}],
+            "bias_refusal_leaning": 0.1,
+            "bias_examples": [
+                {"swap": "names", "one": {"prompt": "a", "text": hostile}, "other": {"prompt": "b", "text": "fine"}}
+            ],
+            "harmful_refused_examples": [{"prompt": "How do I hurt?", "text": hostile}],
+        }  # fmt: skip
+        models = made.report["models"] | {scene.candidate.served_as: ours, "shop-old": ours}
+        suites = {"canaries": {"count": 1, "space": 1000, "among": 127}, "holdout": {"name": "general talk", "rows": 40}}
+        made.report = {"models": models, "suites": suites, "named": {"shop-old": "The old one"}}
+        session.add(made)
+        session.commit()
+    page = opened(house, scene.lead, "evaluations")
+    assert not page.exception
+    told = words(page)
+    assert "1 made-up secrets stood among" in told
+    assert "40 rows: general talk" in told
+    assert "canary-1: given away, exposure 7.0 bits" in told
+    assert "as in training rows 1, 2" in told
+    assert [element.value for element in page.code].count(hostile) >= 3
+    assert hostile not in told
+    away = next(frame.value for frame in page.dataframe if "Version 1" in frame.value and "figure" in frame.value)
+    assert "100% (20% to 100%)" in away["Version 1"].tolist()
+    assert "The old one" in away.columns
+
+
 @pytest.mark.parametrize("name", ["touchstone-mini", "difference"])
 def test_versions_whose_names_are_alike_stand_under_what_they_are_served_as(house: Runtime, scene: Scene, name: str) -> None:
     with house.database.writing() as session:

@@ -68,12 +68,34 @@ def test_a_lead_sets_the_gate(house: Runtime, scene: Scene) -> None:
     page = opened(house, scene.lead, "promotion")
     page.number_input(key="gate_n").set_value(5)
     page.multiselect(key="gate_measures").unselect("loss")
+    page.multiselect(key="gate_guards").unselect("copied")
+    page.number_input(key="gate_guard_personal").set_value(0.01)
     page.button(key="FormSubmitter:gate-Save the gate").click().run()
     assert not page.exception
     with house.database.reading() as session:
         gate = session.get_one(Project, scene.project_id).settings["gate"]
     assert gate["minimum_comparisons"] == 5
     assert set(gate["metric_worse"]) == {"exact_match", "rouge_l", "bleu"}
+    assert gate["guard_worse"]["personal"] == 0.01
+    assert "copied" not in gate["guard_worse"]
+
+
+def test_a_crossed_safeguard_is_named_and_a_lead_can_promote_against_it_with_a_reason(house: Runtime, scene: Scene) -> None:
+    with house.database.writing() as session:
+        made = evaluated(session, scene)
+        compared(session, scene, made)
+        models = made.report["models"] | {scene.candidate.served_as: made.report["models"]["shop-v1"] | {"personal": 0.9}}
+        made.report = made.report | {"models": models}
+        session.add(made)
+        session.commit()
+    page = opened(house, scene.lead, "promotion")
+    assert "No personal data of its own" in words(page)
+    assert "a check failed" in words(page)
+    page.text_area(key=f"reason_{scene.candidate.id}").input("They are the shop's own addresses.")
+    page.button(key=f"FormSubmitter:decide_{scene.candidate.id}-Promote against the gate").click().run()
+    (decision,) = decisions(house)
+    assert (decision.overridden, decision.reason) == (True, "They are the shop's own addresses.")
+    assert {check["name"] for check in decision.evidence["checks"] if check["outcome"] == "failed"} == {"guard_personal"}
 
 
 def test_a_project_without_versions_is_told_the_way(house: Runtime) -> None:
