@@ -8,6 +8,9 @@ import resource
 
 import torch
 
+USABLE = 0.92
+"""The share of a device's memory that a run can have; the rest is the libraries' and the fragments'."""
+
 
 def peak_memory(device: torch.device) -> int:
     """The most memory that was in use, in bytes: of the GPU, or of this process."""

@@ -29,6 +29,7 @@ from trainer.preparing import prepare
 from trainer.recorders import recorders
 from trainer.rows import BadData
 from trainer.samples import speak
+from trainer.speed import as_written, keep_compiled
 
 log = logging.getLogger("trainer")
 
@@ -76,6 +77,7 @@ def train(
     with stop.listening():
         write_json(out / contract.CONFIG, config.to_json())
         (out / contract.ERROR).unlink(missing_ok=True)
+        keep_compiled(config, out)
         run.status("running", step=0, total_steps=0, epoch=0.0, message="loading the model")
         trainer = Trainer(config, *prepare(config), run, stop, watch)
         run.recorders = recorders(config, out)
@@ -306,7 +308,7 @@ class Trainer:
         self._look_ahead(lots)
         sums, tally = torch.zeros(len(lots[0].totals), device=self.loaded.device), dict[str, torch.Tensor]()
         for lot in lots:
-            with self._autocast:
+            with self._autocast, as_written(self.config):
                 losses, told = self.learner.losses(lot.to(self.loaded.device))
             sums += losses
             tally = {name: tally.get(name, 0) + value for name, value in told.items()}
@@ -317,7 +319,8 @@ class Trainer:
     @torch.no_grad()
     def _spoken(self) -> tuple[list[dict[str, str]], dict[str, float]]:
         self.loaded.model.eval()
-        said = speak(self.learner, self.plan.validation_rows, self.config.measured_answers)
+        with as_written(self.config):
+            said = speak(self.learner, self.plan.validation_rows, self.config.measured_answers)
         self.loaded.model.train()
         return said
 

@@ -299,16 +299,20 @@ def _load_for(config: TrainConfig, classes: tuple[str, ...], device: torch.devic
     return load_judge(name, revision, classes, device=device, dtype=dtype)
 
 
+def layers_of(model: Any) -> Any:
+    """The model's layers: the longest list of parts in it, the last such. Raises BadModel where there is none."""
+    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList)]
+    if not stacks:
+        raise BadModel("This model's layers cannot be told apart; use adapter 'lora' or 'full', and compile 'off'.")
+    return max(reversed(stacks), key=len)
+
+
 def _thaw(model: Any, config: TrainConfig, heads: tuple[str, ...]) -> None:
     """Make all weights trainable, or those of the last layers and of a head that is new."""
     model.requires_grad_(config.adapter == "full")
     if config.adapter == "full":
         return
-    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList)]
-    if not stacks:
-        raise BadModel("adapter 'last_layers' does not fit this model: its layers cannot be told apart. Use 'lora' or 'full'.")
-    longest = max(reversed(stacks), key=len)
-    for part in [*longest[-config.last_layers :], *(model.get_submodule(head) for head in heads)]:
+    for part in [*layers_of(model)[-config.last_layers :], *(model.get_submodule(head) for head in heads)]:
         part.requires_grad_(True)
 
 

@@ -38,9 +38,17 @@ class Plan:
 
     def arithmetic(self, model: Any) -> float:
         """Operations a token of training takes, over these rows."""
-        tokens = sum(lesson.token_count for lesson in self.train)
-        share = sum(map(trained_tokens, self.train)) / tokens
-        return per_token(model, trained_share=share, length=tokens / len(self.train))
+        return per_token(model, trained_share=self.trained_share, length=self.tokens / len(self.train))
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the model reads in one pass over the training rows."""
+        return sum(lesson.token_count for lesson in self.train)
+
+    @property
+    def trained_share(self) -> float:
+        """Share of those that carry loss."""
+        return sum(map(trained_tokens, self.train)) / self.tokens
 
 
 def make_plan(config: TrainConfig, rows: dict[str, list[Row]], learner: Learner, context: int) -> Plan:

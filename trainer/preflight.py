@@ -16,7 +16,7 @@ import torch
 
 from trainer.contract import TrainConfig
 from trainer.data import ChatFormat, Example
-from trainer.device import memory_of, peak_memory
+from trainer.device import USABLE, memory_of, peak_memory
 from trainer.folder import RunFolder, StopRequest
 from trainer.learner import Learner
 from trainer.lessons import Lesson, Pair, Text, TextPair, Thumb, Translation, trained_tokens
@@ -24,8 +24,6 @@ from trainer.loop import Trainer, prepare
 from trainer.plan import Plan, batches
 
 _TRIALS = 2
-_USABLE = 0.92
-"""The share of a device's memory that a run can have; the rest is the libraries' and the fragments'."""
 
 
 def describe(config: TrainConfig) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def _fit(estimate: dict[str, Any], device: torch.device) -> dict[str, Any]:
     if most is None:
         return estimate
     needed = estimate["estimated_peak_memory_bytes"]
-    fits = needed <= most * _USABLE
+    fits = needed <= most * USABLE
     why = f"It needs about {needed / 1e9:.1f} of {most / 1e9:.1f} GB."
     if not fits:
         why += " Halve the batch size and double the accumulation, lower the longest conversation, or take QLoRA."

@@ -14,6 +14,7 @@ from trainer.model import fold_lora, load_for_training
 from trainer.plan import Plan, make_plan
 from trainer.readers import Classifier, Reward, Translator
 from trainer.rows import read_rows
+from trainer.speed import settle
 
 LEARNERS: dict[str, Callable[[TrainConfig, Any], Learner]] = {
     "sft": Imitation,
@@ -33,4 +34,6 @@ def prepare(config: TrainConfig) -> tuple[Learner, Plan]:
     loaded = load_for_training(config, classes)
     fold_lora(loaded.model)
     learner = LEARNERS[config.objective](config, loaded)
-    return learner, make_plan(config, rows, learner, loaded.context)
+    plan = make_plan(config, rows, learner, loaded.context)
+    settle(config, learner, plan)
+    return learner, plan
