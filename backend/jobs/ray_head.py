@@ -20,6 +20,10 @@ from backend.settings import Settings
 
 DEFAULT_PORT = 8265
 """Where the head of a Ray cluster takes jobs unless it was told otherwise."""
+WAITING, SUCCEEDED = "PENDING", "SUCCEEDED"
+LIVING = frozenset({WAITING, "RUNNING"})
+ENDED = frozenset({SUCCEEDED, "FAILED", "STOPPED"})
+"""Ray's words for what becomes of a job."""
 _SECONDS = 5.0
 _SECONDS_TO_SUBMIT = 20.0
 """The head answers once a node has taken the job in, which takes a while just after the cluster's start."""
@@ -115,8 +119,10 @@ class HttpHead:
                 return None
             raise HeadAway("something else than Ray answers there")
         details = self._json(answer)
-        code = details.get("driver_exit_code")
-        return Told(str(details.get("status")), code if isinstance(code, int) else None, str(details.get("error_type") or ""))
+        status, code = details.get("status"), details.get("driver_exit_code")
+        if status not in LIVING | ENDED:
+            raise HeadAway("its answer cannot be read")
+        return Told(status, code if isinstance(code, int) else None, str(details.get("error_type") or ""))
 
     def stop(self, submission: str) -> None:
         """Have a job end."""

@@ -31,13 +31,12 @@ from backend.jobs import outcomes, processes
 from backend.jobs.launcher import ROOT, Launch, Launcher, LocalLauncher, child_environment, prepare
 from backend.jobs.outcomes import Ended
 from backend.jobs.processes import Identity
-from backend.jobs.ray_head import Head, HeadAway, HeadRefused, Told
+from backend.jobs.ray_head import LIVING, SUCCEEDED, WAITING, Head, HeadAway, HeadRefused, Told
 from backend.jobs.states import End
 from backend.settings import Settings
 from trainer import contract
 
 log = structlog.get_logger("worker")
-_WAITING, _LIVING = "PENDING", frozenset({"PENDING", "RUNNING"})
 _UNSEEN = 72
 """The exit code of a node that does not see the run folder or the program's."""
 _NO_MORE = 73
@@ -165,7 +164,7 @@ class RayLauncher:
             watch.forgotten = at if watch.forgotten is None else watch.forgotten
             return at - watch.forgotten < self._patience.forgotten
         watch.forgotten = None
-        return watch.told.status in _LIVING
+        return watch.told.status in LIVING
 
     def ended(self, identity: Identity, folder: Path) -> Ended:
         """How the job ended: by what the cluster says, by its files where that says nothing."""
@@ -202,7 +201,7 @@ class RayLauncher:
             self._asked(lambda: self._head.stop(_submission(identity.nonce)))
         except HeadAway:
             return  # asked again at the next look, which notices the silence too
-        watch.withdrawn = watch.told is not None and watch.told.status == _WAITING
+        watch.withdrawn = watch.told is not None and watch.told.status == WAITING
 
     def _identity(self, nonce: str) -> Identity:
         return Identity(self.machine, 0, 0.0, nonce)
@@ -255,4 +254,4 @@ def _submission(nonce: str) -> str:
 def _exit_code(told: Told | None) -> int | None:
     if told is None:
         return None
-    return contract.Exit.OK if told.status == "SUCCEEDED" else told.exit_code
+    return contract.Exit.OK if told.status == SUCCEEDED else told.exit_code
