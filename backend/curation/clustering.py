@@ -24,7 +24,7 @@ from backend.curation.topic_matching import fates
 from backend.detectors.sentence_adapter import Sentences
 from backend.detectors.telling_words import customer_words, names_of
 from backend.detectors.topics import LEAST_TEXTS, MOST_FITTED, SLICE, Assigner, Clustering, Embed, cluster
-from backend.errors import ServiceUnavailable
+from backend.errors import InvalidInput, ServiceUnavailable
 from backend.store.curation import Topic
 from backend.store.locking import locked_project
 from backend.store.records import Project, Record, RecordRevision
@@ -75,7 +75,9 @@ def find_topics(*, session: Session, project_id: int, tell: Tell) -> dict[str, i
         if len(texts) < LEAST_TEXTS:
             return {}
         tell(0.1, f"grouping {len(texts):,} questions")
-        found = cluster(texts, count=wish.count, embed=embed)
+        found = _grouped(session, project_id, texts, wish, embed)
+        if found is None:
+            return {}
         _store(session, project_id, found, ids, texts)
     _put(session, project_id, everything=fresh, tell=lambda share: tell(0.4 + 0.6 * share, "putting records to topics"))
     return {}
@@ -88,11 +90,28 @@ def _embedder(session: Session, project_id: int, wish: Wish) -> Embed | None:
     try:
         return Sentences(name=wish.model).embed
     except ServiceUnavailable:
-        project = locked_project(session, project_id)
-        project.settings = {key: value for key, value in project.settings.items() if key != SETTING}
-        session.add(project)
-        session.commit()
+        _forget_wish(session, project_id)
         raise
+
+
+def _grouped(session: Session, project_id: int, texts: Sequence[str], wish: Wish, embed: Embed | None) -> Clustering | None:
+    """The topics of the texts; None where too few of them have words. More topics than they have is an error that ends the
+    wish, or every later run would fail by it too.
+    """
+    try:
+        return cluster(texts, count=wish.count, embed=embed)
+    except InvalidInput:
+        if wish.count is None:
+            return None
+        _forget_wish(session, project_id)
+        raise
+
+
+def _forget_wish(session: Session, project_id: int) -> None:
+    project = locked_project(session, project_id)
+    project.settings = {key: value for key, value in project.settings.items() if key != SETTING}
+    session.add(project)
+    session.commit()
 
 
 def _sample(session: Session, project_id: int) -> tuple[list[int], list[str]]:

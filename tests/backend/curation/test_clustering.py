@@ -198,3 +198,19 @@ def test_a_small_project_gets_no_topics_and_no_error(sqlite: Database) -> None:
         session.commit()
         run(session, project)
         assert topics_of(session, project.id or 0) == []
+
+
+def test_questions_without_telling_words_and_too_many_topics_wished_for_stop_no_later_run(sqlite: Database) -> None:
+    with sqlite.writing() as session:
+        project = a_project(session)
+        for number in range(30):
+            a_record(session, project, prompt="Same? " + "🎉" * number, answer="Yes.")
+        session.commit()
+        run(session, project)
+        assert topics_of(session, project.id or 0) == []
+        project.settings = {"topics": {"count": 40, "model": "", "anew": True}}
+        session.add(project)
+        session.commit()
+        with pytest.raises(InvalidInput):
+            run(session, project)
+        run(session, project)
