@@ -1,4 +1,4 @@
-"""The command line: ``python -m trainer base|shop|plan|run|search|resume|evaluate|generate|serve``.
+"""The command line: ``python -m trainer base|shop|plan|run|search|resume|evaluate|generate|export|serve``.
 
 Results go to standard output as JSON, the log and errors to standard error, the last line of which is a JSON object with
 `error` and `message` when the exit code is not 0. Exit codes are those of `trainer.contract.Exit`. PyTorch is imported only
@@ -70,7 +70,7 @@ def classify(error: BaseException) -> tuple[Exit, str, str]:
 
 
 def _run_folder(options: argparse.Namespace) -> Path | None:
-    if options.name in ("run", "search", "plan"):
+    if options.name in ("run", "search", "plan", "export"):
         return Path(options.out) if options.out else None
     return Path(options.folder) if options.name == "resume" else None
 
@@ -178,6 +178,13 @@ def _generate(options: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def _export(options: argparse.Namespace) -> int:
+    told = read_json(Path(options.card)) if options.card else None
+    from trainer.export import export
+
+    return _print(export(Path(options.run), options.form, Path(options.out), told=told, device=options.device))
+
+
 def _serve(options: argparse.Namespace) -> int:
     from trainer.serve import serve
 
@@ -218,6 +225,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--config", required=True, help="an EvaluateConfig as JSON")
     sub.add_argument("--out", required=True, help="the folder for report.json and responses.jsonl")
     _add_generate(add("generate", _generate, "Answer one prompt, or one a line from standard input."))
+    sub = add("export", _export, "Take a run's chat model along, checked against the training model, with its card.")
+    sub.add_argument("--run", required=True, help="the run folder")
+    sub.add_argument("--as", dest="form", choices=("adapter", "merged"), required=True, help="LoRA weights, or whole weights")
+    sub.add_argument("--out", required=True, help="the folder to write")
+    sub.add_argument("--card", help="a JSON object of what the model card says beside the run's own files")
+    sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where (default: %(default)s)")
     sub = add("serve", _serve, "Serve models over HTTP in OpenAI's format.")
     sub.add_argument("--models", required=True, help="the folder whose subfolders hold a served.json each")
     sub.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
