@@ -25,7 +25,9 @@ from backend.detectors.personal import DETECTOR, VERSION, find_in_messages
 from backend.detectors.privacy import PrivacyRules
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.store import findings as finding_rows
+from backend.store.conversations import Feedback
 from backend.store.curation import Likeness
+from backend.store.models import Response
 from backend.store.privacy import rules_for
 from backend.store.records import Approval, FaqCitation, Finding, Record, RecordComment, RecordRevision, Source
 from backend.store.work import Annotation, Draft, Item, Skip, Slot
@@ -147,11 +149,13 @@ def _touched(session: Session, ids: Sequence[int]) -> list[int]:
     answered = exists().where(col(Annotation.item_id).in_(items))
     copied = exists().where(col(Item.copy_of).in_(items))
     ruled = exists().where(col(Finding.record_id) == col(Record.id), col(Finding.closed_by).is_not(None))
+    judged = exists().where(col(Response.record_id) == col(Record.id))  # an answer that a task shows stands on it
+    spoken = exists().where(col(Feedback.record_id) == col(Record.id))
     made_more = select(col(Record.made_from)).where(col(Record.made_from).in_(ids))
     query = select(Record.id).where(
         col(Record.id).in_(ids),
         or_(col(Record.status) != RecordStatus.PENDING, col(Record.head) > 1, decided, remarked, looked, answered, copied,
-            ruled, col(Record.id).in_(made_more)),
+            ruled, judged, spoken, col(Record.id).in_(made_more)),
     )  # fmt: skip
     return [record_id or 0 for record_id in session.exec(query.order_by(col(Record.id)))]
 

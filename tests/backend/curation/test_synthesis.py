@@ -12,6 +12,7 @@ from backend.errors import Conflict, InvalidInput, NotFound
 from backend.store.curation import Likeness
 from backend.store.database import Database
 from backend.store.findings import refresh_findings
+from backend.store.models import Response
 from backend.store.records import Approval, Finding, Project, Record, RecordRevision, Source
 from backend.vocabulary import DETECTED, Decision, FindingKind, FindingStatus, MadeBy, RecordStatus, Role
 from tests.factories import a_person, a_project, a_record
@@ -132,3 +133,15 @@ def test_originals_of_another_project_and_broken_conversations_are_refused(sqlit
             made(session, lead, project, (own.id or 0, turns(" ", "Hello.")))
         with pytest.raises(InvalidInput):
             made(session, lead, project, (own.id or 0, turns("hi", "Hello.")), made_by=MadeBy.PEOPLE)
+
+
+def test_a_batch_stays_while_an_answer_to_be_judged_stands_on_one_of_its_records(sqlite: Database) -> None:
+    with sqlite.writing() as session:
+        project, lead = a_shop(session)
+        parent = a_record(session, project, prompt="Where is it?", answer="On its way.")
+        (record_id,) = made(session, lead, project, (parent.id or 0, turns("wher is it?", "On its way.")))
+        record = session.get_one(Record, record_id)
+        session.add(Response(project_id=project.id or 0, record_id=record_id, prompt=[], text="On its way."))
+        session.flush()
+        with pytest.raises(Conflict, match="worked on"):
+            take_back(session=session, project_id=project.id or 0, source_id=record.source_id or 0)
