@@ -39,6 +39,8 @@ class Chatting(Learner):
 class Imitation(Chatting):
     """SFT. Conversations share a row where the config and the device say so and the model keeps them apart."""
 
+    row_by_row = True
+
     def __init__(self, config: TrainConfig, loaded: Loaded) -> None:
         super().__init__(config, loaded)
         self.packs = self._can_pack()

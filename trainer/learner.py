@@ -108,6 +108,8 @@ class Learner(abc.ABC):
     """Whether it needs to know what the starting model thought of the answers."""
     looks_ahead = False
     """Whether it needs a look at a whole window before its losses."""
+    row_by_row = False
+    """Whether what is learned from a row, an `Example`, has nothing to do with the rows beside it."""
     packs = False
     """Whether its lots are one long row each."""
 

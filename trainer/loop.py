@@ -79,7 +79,7 @@ def train(
         (out / contract.ERROR).unlink(missing_ok=True)
         keep_compiled(config, out)
         run.status("running", step=0, total_steps=0, epoch=0.0, message="loading the model")
-        trainer = Trainer(config, *prepare(config), run, stop, watch)
+        trainer = Trainer(config, *prepare(config, out), run, stop, watch)
         run.recorders = recorders(config, out)
         try:
             trainer.begin(resume=resume)

@@ -7,9 +7,10 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from trainer import data, packing
+from trainer import data, packing, stored
 from trainer.contract import TrainConfig
 from trainer.flops import per_token
 from trainer.learner import Learner
@@ -21,7 +22,7 @@ from trainer.rows import BadData, Row
 class Plan:
     """The rows of a run as lessons, and how many steps they make."""
 
-    train: list[Lesson]
+    train: Sequence[Lesson]
     validation: list[Lesson]
     test: list[Lesson]
     validation_rows: list[Row]
@@ -51,12 +52,14 @@ class Plan:
         return sum(map(trained_tokens, self.train)) / self.tokens
 
 
-def make_plan(config: TrainConfig, rows: dict[str, list[Row]], learner: Learner, context: int) -> Plan:
-    """Encodes the snapshot. Raises BadData when nothing is left to train on."""
+def make_plan(
+    config: TrainConfig, rows: dict[str, list[Row]], learner: Learner, context: int, folder: Path | None = None
+) -> Plan:
+    """Encodes the snapshot; the examples of a large one lie in `folder`. Raises BadData when nothing is left to train on."""
     length = min(config.max_length, context)
-    made = {split: learner.lessons(rows[split], length) for split in rows}
-    fitting = {split: [lesson for lesson in lessons if lesson is not None] for split, lessons in made.items()}
-    train = [lesson for lesson in fitting["train"] if lesson.weight > 0]
+    measured = {split: learner.lessons(rows[split], length) for split in ("validation", "test")}
+    fitting = {split: [lesson for lesson in lessons if lesson is not None] for split, lessons in measured.items()}
+    train, too_long = _to_train_on(learner, rows["train"], length, folder)
     if not train:
         reason = f"all {len(rows['train'])} are longer than {length} tokens or have weight 0"
         raise BadData(f"There is nothing to train on: {reason if rows['train'] else 'train.jsonl is empty'}.")
@@ -74,7 +77,7 @@ def make_plan(config: TrainConfig, rows: dict[str, list[Row]], learner: Learner,
         validation_rows=rows["validation"],
         steps_per_epoch=per_epoch,
         total_steps=per_epoch * config.epochs,
-        too_long=len(made["train"]) - len(fitting["train"]),
+        too_long=too_long,
         shortened=sum(lesson.dropped_turns > 0 for lesson in train),
         data_hash=_data_hash(train, room),
         evaluate_at=frozenset(max(1, round(part * per_epoch / evaluations)) for part in range(1, evaluations + 1)),
@@ -83,10 +86,29 @@ def make_plan(config: TrainConfig, rows: dict[str, list[Row]], learner: Learner,
     )
 
 
+def _to_train_on(learner: Learner, rows: list[Row], length: int, folder: Path | None) -> tuple[Sequence[Lesson], int]:
+    """What is learned from rows with a weight, and how many rows are too long."""
+    if not learner.row_by_row or len(rows) < stored.STORED_FROM:
+        fitting = [lesson for lesson in learner.lessons(rows, length) if lesson is not None]
+        return [lesson for lesson in fitting if lesson.weight > 0], len(rows) - len(fitting)
+    kept, too_long = stored.Stored(folder), 0
+    for at in range(0, len(rows), stored.CHUNK):
+        for example in learner.lessons(rows[at : at + stored.CHUNK], length):
+            if example is None:
+                too_long += 1
+            elif example.weight > 0:
+                assert isinstance(example, data.Example)
+                kept.add(example)
+    return kept, too_long
+
+
 def _data_hash(train: Sequence[Lesson], room: int) -> str:
     """What decides, with the seed, which rows go together: a run that is resumed must have the same."""
-    said = json.dumps([asdict(lesson) for lesson in train])  # type: ignore[call-overload]
-    return hashlib.sha256(f"{said}{room or ''}".encode()).hexdigest()
+    found = hashlib.sha256()
+    for lesson in train:
+        found.update(json.dumps(asdict(lesson)).encode())  # type: ignore[call-overload]
+    found.update(str(room or "").encode())
+    return found.hexdigest()
 
 
 def _keys(config: TrainConfig, train: Sequence[Lesson], rows: Sequence[Row]) -> tuple[float, ...] | None:

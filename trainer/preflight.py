@@ -1,5 +1,5 @@
 """What a run would do, told before it starts: rows, tokens, steps, one conversation with its trained tokens marked, and how
-long it takes and how much memory it needs on this device, from two steps over the largest batch that are then forgotten.
+long it takes and how much memory it needs on this device, from a few steps that are then forgotten.
 
 Not promised: the time on a machine whose other work comes and goes.
 """
@@ -43,6 +43,7 @@ def describe(config: TrainConfig) -> dict[str, Any]:
         "longest": max(lesson.length for lesson in plan.train),
         "rows_too_long": plan.too_long,
         "rows_shortened": plan.shortened,
+        "packed": bool(plan.room),
         "steps_per_epoch": plan.steps_per_epoch,
         "steps": plan.total_steps,
         "device": str(learner.loaded.device),
@@ -52,21 +53,36 @@ def describe(config: TrainConfig) -> dict[str, Any]:
 
 
 def _estimate(config: TrainConfig, learner: Learner, plan: Plan, tokens: int) -> dict[str, Any]:
-    """Seconds for the whole run without validations, and the most memory, from the largest batch."""
-    longest = max(batches(config, plan, 1), key=lambda places: sum(plan.train[place].token_count for place in places))
-    rows = [plan.train[place] for place in longest]
+    """Seconds for the whole run without validations, and the most memory, from the largest batch and one of middle size."""
+    by_size = sorted(batches(config, plan, 1), key=lambda places: sum(plan.train[place].token_count for place in places))
+    largest, middle = ([plan.train[place] for place in by_size[at]] for at in (-1, len(by_size) // 2))
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(config, learner, plan, RunFolder(Path(folder)), StopRequest(Path(folder)))
         learner.model.train()
-        seconds = min(_timed(trainer, rows) for _ in range(_TRIALS))
-    read = sum(row.token_count for row in rows) * config.accumulation
+        _timed(trainer, largest)
+        sizes = [(_read(rows) * config.accumulation, _mean_time(trainer, rows)) for rows in (middle, largest)]
+    start, rate = line(*sizes)
     # What is compared with the starting model is read once more before the first step.
     passes = config.epochs + (1 / 3 if learner.compares else 0)
     return {
-        "estimated_seconds": round(seconds / read * tokens * passes, 1),
+        "estimated_seconds": round(start * plan.total_steps + rate * tokens * passes, 1),
         "estimated_peak_memory_bytes": peak_memory(learner.loaded.device),
-        "largest_batch_tokens": read // config.accumulation,
+        "largest_batch_tokens": _read(largest),
     }
+
+
+def line(small: tuple[float, float], large: tuple[float, float]) -> tuple[float, float]:
+    """What a step costs at least, and what a token costs on top, from two steps' (tokens, seconds). Steps of like size, or
+    times that noise has turned round, say nothing about the former."""
+    (tokens, seconds), (more_tokens, more_seconds) = small, large
+    if more_tokens >= 1.2 * tokens and more_seconds > seconds:
+        rate = min((more_seconds - seconds) / (more_tokens - tokens), more_seconds / more_tokens)
+        return more_seconds - rate * more_tokens, rate
+    return 0.0, (seconds + more_seconds) / (tokens + more_tokens)
+
+
+def _read(rows: Sequence[Lesson]) -> int:
+    return sum(row.token_count for row in rows)
 
 
 def _fit(estimate: dict[str, Any], device: torch.device) -> dict[str, Any]:
@@ -80,6 +96,10 @@ def _fit(estimate: dict[str, Any], device: torch.device) -> dict[str, Any]:
     if not fits:
         why += " Halve the batch size and double the accumulation, lower the longest conversation, or take QLoRA."
     return estimate | {"fits": fits, "fits_why": why}
+
+
+def _mean_time(trainer: Trainer, rows: Sequence[Lesson]) -> float:
+    return sum(_timed(trainer, rows) for _ in range(_TRIALS)) / _TRIALS
 
 
 def _timed(trainer: Trainer, rows: Sequence[Lesson]) -> float:

@@ -27,13 +27,13 @@ LEARNERS: dict[str, Callable[[TrainConfig, Any], Learner]] = {
 }
 
 
-def prepare(config: TrainConfig) -> tuple[Learner, Plan]:
-    """Reads the rows, loads the model and encodes the rows for it. Raises BadData, BadModel."""
+def prepare(config: TrainConfig, folder: Path | None = None) -> tuple[Learner, Plan]:
+    """Reads the rows, loads the model and encodes the rows for it; many rows lie in `folder` then. Raises BadData, BadModel."""
     rows = read_rows(Path(config.data), config.objective)
     classes = class_names(rows["train"]) if config.objective == "classification" else ()
     loaded = load_for_training(config, classes)
     fold_lora(loaded.model)
     learner = LEARNERS[config.objective](config, loaded)
-    plan = make_plan(config, rows, learner, loaded.context)
+    plan = make_plan(config, rows, learner, loaded.context, folder)
     settle(config, learner, plan)
     return learner, plan
