@@ -37,19 +37,21 @@ PAGES: dict[str, list[tuple[str, str, str, Action | None]]] = {
         ("quality", "Quality", "verified_user", Action.VIEW_RESULTS),
         ("faqs", "FAQs", "quiz", Action.EDIT_FAQ),
     ],
-    "Data": [
+    "Prepare": [
         ("imports", "Import", "upload_file", Action.IMPORT),
         ("cleaning", "Clean", "cleaning_services", Action.REVIEW),
-        ("records", "Records", "table_rows", Action.VIEW_RECORDS),
         ("duplicates", "Duplicates", "content_copy", Action.VIEW_RECORDS),
         ("topics", "Topics", "category", Action.VIEW_RECORDS),
-        ("detectors", "Detectors", "radar", Action.VIEW_RECORDS),
-        ("privacy", "Privacy", "shield_person", Action.EDIT_SETTINGS),
-        ("rules", "Rules", "rule", Action.EDIT_SETTINGS),
-        ("growing", "Grow", "auto_awesome", Action.BULK_REVIEW),
         ("fairness", "Data bias", "diversity_3", Action.VIEW_RESULTS),
+        ("growing", "Grow", "auto_awesome", Action.BULK_REVIEW),
+    ],
+    "Data": [
+        ("records", "Records", "table_rows", Action.VIEW_RECORDS),
         ("snapshots", "Snapshots", "photo_camera", Action.SNAPSHOT),
         ("exports", "Export", "download", Action.EXPORT),
+        ("privacy", "Privacy", "shield_person", Action.EDIT_SETTINGS),
+        ("rules", "Rules", "rule", Action.EDIT_SETTINGS),
+        ("detectors", "Detectors", "radar", Action.VIEW_RECORDS),
     ],
     "Model": [
         ("training", "Train", "model_training", Action.TRAIN),

@@ -18,8 +18,8 @@ from pages.components.visit import Visit, require
 
 PERSONAL = "personal"
 _TABLE = {
-    "What": st.column_config.TextColumn(width="medium"), "Open": st.column_config.NumberColumn(width="small"),
-    "Records": st.column_config.NumberColumn(width="small"), "What it means": st.column_config.TextColumn(width="large"),
+    "What": st.column_config.TextColumn(width=180), "Open": st.column_config.NumberColumn(width=60),
+    "Records": st.column_config.NumberColumn(width=70), "What it means": st.column_config.TextColumn(width=620),
 }  # fmt: skip
 
 

@@ -20,13 +20,14 @@ def main() -> None:
     """The whole page."""
     visit = require(Action.VIEW_RECORDS)
     st.title("Duplicates")
+    st.text("What is said twice counts twice in what a model learns. Keep one of each, and settle which answer is right.")
     with visit.reading() as session:
         found = duplicate_queries.overview(session, actor=visit.actor, project_id=visit.project_id)
     if not found.compared:
         teach(visit, found)
         return
     show_counts(found)
-    clusters, contradictions = st.tabs(["Clusters", "Contradictions"], key="duplicates-tab", on_change="rerun")
+    clusters, contradictions = st.tabs(["Repeats", "Contradictions"], key="duplicates-tab", on_change="rerun")
     if contradictions.open:
         with contradictions, guarded():
             show_contradictions(visit)
@@ -52,18 +53,16 @@ def teach(visit: Visit, found: Overview) -> None:
 
 def show_counts(found: Overview) -> None:
     """The figures at the top."""
-    for column, (title, value, meaning) in zip(
-        st.columns(5),
-        (
-            ("Records compared", found.compared, f"Of {found.records:,}. The others wait for the next run of the checks."),
-            ("Exact repeats", found.exact, "Open: equal to an earlier record but for case, width and white space."),
-            ("Near duplicates", found.near, "Open: the customer says nearly the same as in an earlier record."),
-            ("Contradictions", found.contradictions, "Pairs of records that answer the same question differently."),
-            ("Clusters", found.clusters, "Records that are linked by likeness. One cluster never ends up in two splits."),
-        ),
-        strict=True,
-    ):
-        column.metric(title, f"{value:,}", help=meaning)
+    figures = (
+        ("Records compared", found.compared, f"Of {found.records:,}. The others wait for the next run of the checks."),
+        ("Exact repeats", found.exact, "Open: equal to an earlier record but for case, width and white space."),
+        ("Near duplicates", found.near, "Open: the customer says nearly the same as in an earlier record."),
+        ("Contradictions", found.contradictions, "Pairs of records that answer the same question differently."),
+        ("Groups", found.clusters, "Records that are alike. A group is never torn apart between training and test set."),
+    )
+    with st.container(horizontal=True):
+        for title, value, meaning in figures:
+            st.metric(title, f"{value:,}", help=meaning, width=165)
 
 
 def show_clusters(visit: Visit, found: Overview) -> None:

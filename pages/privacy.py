@@ -16,7 +16,7 @@ visit = require(Action.EDIT_SETTINGS)
 st.title("Privacy")
 st.text(
     "Personal data is marked when records come in and when they are edited. A record in which some is open cannot be approved "
-    "and enters no snapshot. Mask or dismiss what was found on the Import page or in review."
+    "and enters no snapshot. Mask or dismiss what was found on the Clean page or in review."
 )
 with visit.reading() as session:
     held = rules(session, actor=visit.actor, project_id=visit.project_id)

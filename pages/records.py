@@ -12,6 +12,7 @@ from backend.review.filters import RecordFilter
 from backend.vocabulary import Action, RecordStatus
 from pages.components.charts import as_csv
 from pages.components.chosen import chosen, keep_chosen
+from pages.components.conversation import FINDING_WORDS
 from pages.components.links import link_to
 from pages.components.notices import guarded
 from pages.components.record_card import STATUS
@@ -62,7 +63,10 @@ def show_list(visit: Visit, wanted: RecordFilter, count: int, total: int) -> Non
     frame = read_list(visit, wanted, queries.PAGE, (int(page) - 1) * queries.PAGE)
     st.session_state[SHOWN] = list(frame["id"])
     st.dataframe(
-        frame.assign(status=[STATUS[RecordStatus(status)][0] for status in frame["status"]]),
+        frame.assign(
+            status=[STATUS[RecordStatus(status)][0] for status in frame["status"]],
+            findings=[_in_words(kinds) for kinds in frame["findings"]],
+        ),
         key=TABLE,
         width="stretch",
         height=min(320, 36 * (len(frame) + 1) + 2),
@@ -84,6 +88,10 @@ def show_list(visit: Visit, wanted: RecordFilter, count: int, total: int) -> Non
     if visit.may(Action.BULK_REVIEW):
         with guarded():
             show_bulk(visit, wanted, count)
+
+
+def _in_words(kinds: str) -> str:
+    return ", ".join(FINDING_WORDS[kind] for kind in kinds.split(", ") if kind)
 
 
 def read_list(visit: Visit, wanted: RecordFilter, limit: int | None, offset: int) -> pd.DataFrame:

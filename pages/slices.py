@@ -58,7 +58,9 @@ def show(visit: Visit) -> None:
         st.write("Import records with columns such as language, channel or customer segment; they become slices.")
         return
     key = third.selectbox("By", list(keys), key="slice-key", format_func=slice_title)
-    least = fourth.number_input("Small below n", 2, 1000, 20, key="slice-min", help="Smaller slices are greyed and not tested.")
+    least = fourth.number_input(
+        "Fewest records", 2, 1000, 20, key="slice-min", help="Smaller slices are greyed and not tested."
+    )
     show_cut(visit, measure, found.value, key, int(least))
 
 

@@ -133,7 +133,7 @@ def sentence(row: Mapping[str, object]) -> str:
     value, rest = float(str(row["value"])), float(str(row["rest"]))
     said = (more if value > rest else less).format(by=abs(value - rest))
     figure = figures.format(value=value, rest=rest)
-    return f"{key_title(str(row['key']))} = {row['slice']}: {said} than in the rest ({figure}; n = {row['n']:,})."
+    return f"{key_title(str(row['key']))} = {row['slice']}: {said} than in the rest ({figure}; {row['n']:,} records)."
 
 
 def standing(frame: pd.DataFrame) -> pd.DataFrame:

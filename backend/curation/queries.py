@@ -42,18 +42,18 @@ KINDS = {
     FindingKind.DUPLICATE: "Exact duplicate",
     FindingKind.NEAR_DUPLICATE: "Near duplicate",
     FindingKind.MARKUP: "HTML left over",
-    FindingKind.PLACEHOLDER: "Placeholder",
+    FindingKind.PLACEHOLDER: "Unfilled placeholder",
     FindingKind.BOILERPLATE: "Signature or boilerplate",
-    FindingKind.TRUNCATED: "Truncated answer",
+    FindingKind.TRUNCATED: "Answer breaks off",
     FindingKind.ECHO: "Answer repeats the question",
     FindingKind.LANGUAGE: "Other language",
-    FindingKind.SPELLING: "Spelling",
+    FindingKind.SPELLING: "Misspelled word",
     FindingKind.ABUSE: "Abusive language (flag)",
-    FindingKind.LENGTH: "Length",
+    FindingKind.LENGTH: "Unusual length",
     FindingKind.READABILITY: "Hard to read",
     FindingKind.UNANSWERED: "Question not answered",
     FindingKind.UNSUPPORTED: "Differs from the FAQs",
-    FindingKind.VOICE: "Brand voice",
+    FindingKind.VOICE: "Against the brand voice",
     FindingKind.CONTRADICTION: "Contradiction",
     FindingKind.POOR_ANSWER: "Poor answer",
 }
@@ -99,7 +99,7 @@ def findings(
     detector: str = "",
     limit: int = 50,
 ) -> pd.DataFrame:
-    """Findings with what they stand on, the surest last: finding, record, kind, text, becomes, score, import, why.
+    """Findings with what they stand on, the surest last: finding, record, kind, found, text, becomes, score, import, why.
 
     Of the fixed ones those that a fix or a mask closed, not those that an edit took away.
     """
@@ -128,6 +128,7 @@ def findings(
                 "finding": finding.id,
                 "record": finding.record_id,
                 "kind": KINDS[finding.kind],
+                "found": _found(text, finding),
                 "text": snippet(text, finding.start, finding.end),
                 "becomes": _becomes(finding.proposal),
                 "score": finding.score,
@@ -135,7 +136,11 @@ def findings(
                 "why": str(finding.detail.get(WHY) or ""),
             }
         )
-    return pd.DataFrame(rows, columns=["finding", "record", "kind", "text", "becomes", "score", "import", "why"])
+    return pd.DataFrame(rows, columns=["finding", "record", "kind", "found", "text", "becomes", "score", "import", "why"])
+
+
+def _found(text: str, finding: Finding) -> str:
+    return "the whole text" if finding.end - finding.start >= len(text) else text[finding.start : finding.end]
 
 
 def _becomes(proposal: str | None) -> str:

@@ -12,17 +12,11 @@ from typing import Any, Protocol
 
 import streamlit as st
 
+from backend.curation.queries import KINDS
+
 LABELS = {"user": "Customer", "assistant": "Assistant", "system": "System"}
-FINDING_WORDS = {
-    "encoding": "Broken letters",
-    "duplicate": "Duplicate",
-    "near_duplicate": "Near duplicate",
-    "contradiction": "Contradiction",
-    "email": "E-mail",
-    "phone": "Phone",
-    "card": "Card number",
-}
-"""How a kind of finding is called on every page; an unknown kind is shown by its own name."""
+FINDING_WORDS = {kind.value: words for kind, words in KINDS.items()}
+"""How a kind of finding is called on every page."""
 
 
 class Turn(Protocol):

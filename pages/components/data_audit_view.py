@@ -32,7 +32,7 @@ def show_audit(visit: Visit) -> None:
     scope = first.segmented_control(
         "Records", list(Scope), format_func=_SCOPES.__getitem__, default=Scope.ALL, key="audit-scope", required=True
     )
-    least = second.number_input("Small below n", 2, 1000, fairness.MIN_N, key="audit-min",
+    least = second.number_input("Fewest records", 2, 1000, fairness.MIN_N, key="audit-min",
                                 help="Smaller slices are greyed and not tested.")  # fmt: skip
     with visit.reading() as session:
         state = auditing.state(session, actor=visit.actor, project_id=visit.project_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import streamlit as st
@@ -34,9 +33,10 @@ def _open(visit: Visit, kinds: Sequence[FindingKind], counts: dict[FindingKind, 
     if not kinds:
         st.text("No open personal data. New imports and edits are searched for it; the Privacy page says for which kinds.")
         return
-    for column, kind in zip(itertools.cycle(st.columns(min(6, len(kinds)))), kinds, strict=False):
-        count, records = counts[kind]
-        column.metric(KINDS[kind], f"{count:,}", help=f"In {records:,} records.")
+    with st.container(horizontal=True):
+        for kind in kinds:
+            count, records = counts[kind]
+            st.metric(KINDS[kind], f"{count:,}", help=f"In {records:,} records.", width=150)
     wanted = st.multiselect("Which kinds?", kinds, default=kinds, format_func=KINDS.__getitem__, key="mask_kinds")
     st.caption(f"What masking would do; the least sure come first, at most {SHOWN} are shown.")
     rule = Rule(kinds=frozenset(wanted))

@@ -21,7 +21,8 @@ Chosen = tuple[tuple[int, int], ...]
 SHOWN = 50
 _COLUMNS = {
     "record": st.column_config.NumberColumn("Record", width="small"),
-    "kind": "What", "text": st.column_config.TextColumn("In the text", width="large"),
+    "kind": "What", "found": st.column_config.TextColumn("Found", width="small"),
+    "text": st.column_config.TextColumn("In the text", width="large"),
     "why": st.column_config.TextColumn("Why", width="medium"), "becomes": "Becomes",
     "score": st.column_config.NumberColumn("How sure", format="percent", width="small"), "import": "From",
 }  # fmt: skip

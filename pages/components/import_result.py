@@ -12,6 +12,11 @@ from backend.intake.queries import rejected_csv, rejected_rows
 from pages.components.notices import plain
 from pages.components.visit import Visit
 
+_SHAPES = {
+    "pairs": "Prompts and answers", "openai": "Conversations (OpenAI)", "sharegpt": "Conversations (ShareGPT)",
+    "alpaca": "Instructions (Alpaca)", "faq": "FAQs",
+}  # fmt: skip
+"""What the shapes are called in the list of past imports."""
 PAGES = Path(__file__).parents[1]
 
 
@@ -73,10 +78,10 @@ def show_imports(visit: Visit, listed: pd.DataFrame) -> None:
     """Past imports; a chosen one shows its rejected rows."""
     st.subheader("Past imports")
     picked = st.dataframe(
-        listed.drop(columns=["id"]), width="stretch", hide_index=True, on_select="rerun", selection_mode="single-row",
-        key="past_imports",
+        listed.drop(columns=["id"]).assign(shape=[_SHAPES.get(shape, shape) for shape in listed["shape"]]),
+        width="stretch", hide_index=True, on_select="rerun", selection_mode="single-row", key="past_imports",
         column_config={
-            "name": "File", "shape": "Shape", "imported": "Imported", "rejected": "Rejected", "duplicates": "Duplicates",
+            "name": "File", "shape": "Taken as", "imported": "Imported", "rejected": "Rejected", "duplicates": "Duplicates",
             "by": "By", "at": st.column_config.DatetimeColumn("When (UTC)", format="YYYY-MM-DD HH:mm", timezone="UTC"),
         },
     )  # fmt: skip

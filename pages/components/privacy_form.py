@@ -30,8 +30,8 @@ def show_rules(visit: Visit, held: Any) -> None:
         )  # fmt: skip
         one, two = st.columns(2)
         one.text_area(
-            "Product words, one a line", value="\n".join(sorted(held.allowed)), key="privacy_allowed", height=160,
-            placeholder="Linden\nSavannah sofa", help="Names of your products, shops and public staff: never marked.",
+            "Words that are nobody's name, one a line", value="\n".join(sorted(held.allowed)), key="privacy_allowed",
+            height=160, placeholder="Linden\nSavannah sofa", help="Your products, shops and public staff: never marked.",
         )  # fmt: skip
         two.text_area(
             "Your order and customer numbers, one format a line", value="\n".join(held.patterns),

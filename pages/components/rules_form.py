@@ -36,9 +36,9 @@ def show_rules(visit: Visit, held: Any) -> None:
                 "answer in another language than its question.",
             )  # fmt: skip
             two.text_area(
-                "Product words, one a line", value="\n".join(sorted(held.product_words)), key=f"rules_product_words_{mark}",
-                height=120, placeholder="Linden\nSavannah sofa",
-                help="Spelled right, whatever a dictionary says. The product words of the Privacy page count as well.",
+                "Words that are spelled right, one a line", value="\n".join(sorted(held.product_words)),
+                key=f"rules_product_words_{mark}", height=120, placeholder="Linden\nSavannah sofa",
+                help="Names of your products, say: right, whatever a dictionary says. The words of the Privacy page count too.",
             )  # fmt: skip
         with st.container(border=True):
             st.subheader("Brand voice")

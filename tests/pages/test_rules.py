@@ -45,7 +45,7 @@ def kept(house: Runtime) -> Any:
 def test_a_lead_saves_rules_and_the_table_keeps_its_rows(house: Runtime, lead: Actor) -> None:
     page = opened(house, lead, "rules")
     page.multiselect[0].set_value(["en", "de"])
-    field(page, "Product words").set_value("Linden\nOak cabinnet")
+    field(page, "Words that are spelled right").set_value("Linden\nOak cabinnet")
     field(page, "Every answer").set_value("Your team")
     page.number_input[0].set_value(150)
     press_save(page)
@@ -60,7 +60,7 @@ def test_a_lead_saves_rules_and_the_table_keeps_its_rows(house: Runtime, lead: A
 
 def test_rules_that_cannot_be_kept_to_are_refused_with_what_to_change(house: Runtime, lead: Actor) -> None:
     page = opened(house, lead, "rules")
-    field(page, "Product words").set_value("x" * 90)
+    field(page, "Words that are spelled right").set_value("x" * 90)
     press_save(page)
     assert "80 characters" in "".join(error.value for error in page.error)
     assert not kept(house).product_words
