@@ -23,9 +23,20 @@ from sqlmodel import Session, col
 from backend.conversations import ASSISTANT, SYSTEM, USER, Message, messages_from_json
 from backend.curation.relations import Related, Relation, keep
 from backend.detectors.alike import joined
-from backend.detectors.contradictions import DETECTOR, VERSION, disagree, same_question, stands_alone, telling_words
+from backend.detectors.contradictions import (
+    DETECTOR,
+    VERSION,
+    Disagreement,
+    disagree,
+    same_question,
+    stands_alone,
+    telling_words,
+)
 from backend.detectors.duplicates import normalise, similarity
+from backend.detectors.personal import mask
+from backend.detectors.privacy import PrivacyRules
 from backend.store.locking import locked_project
+from backend.store.privacy import rules_for
 from backend.store.records import Finding, Record, RecordRevision
 from backend.vocabulary import FindingKind, FindingStatus, RecordStatus
 
@@ -69,6 +80,7 @@ class _Case:
 def find_contradictions(*, session: Session, project_id: int, tell: Tell) -> dict[str, int]:
     """Look through the whole project; returns how many findings are new, by kind. Commits batch by batch."""
     found: Counter[str] = Counter()
+    rules = rules_for(session, project_id)
     ids, groups, answers = _read(session, project_id, tell)
     said: set[int] = set()
     done = 0
@@ -77,7 +89,7 @@ def find_contradictions(*, session: Session, project_id: int, tell: Tell) -> dic
         session.rollback()  # nobody waits while they are compared
         related: dict[int, list[Relation]] = defaultdict(list)
         for group in places:
-            _judge([cases[int(ids[place])] for place in group if int(ids[place]) in cases], related)
+            _judge([cases[int(ids[place])] for place in group if int(ids[place]) in cases], related, rules)
         found += _write(session, project_id, cases, related)
         said |= {record_id for record_id, relations in related.items() if relations}
         done += sum(map(len, places))
@@ -161,8 +173,8 @@ def _cases(session: Session, record_ids: Sequence[int]) -> dict[int, _Case]:
     return {case.record_id: case for case in cases if case.messages and case.messages[-1].role == ASSISTANT}
 
 
-def _judge(cases: Sequence[_Case], related: dict[int, list[Relation]]) -> None:
-    """Note the contradictions of one group on both records."""
+def _judge(cases: Sequence[_Case], related: dict[int, list[Relation]], rules: PrivacyRules) -> None:
+    """Note the contradictions of one group on both records; what is quoted outlives its text, so it is masked."""
     for place, first in enumerate(cases):
         for second in cases[place + 1 :]:
             if len(related[first.record_id]) >= MOST_EACH or len(related[second.record_id]) >= MOST_EACH:
@@ -171,6 +183,7 @@ def _judge(cases: Sequence[_Case], related: dict[int, list[Relation]]) -> None:
                 continue
             found = disagree(first.question, first.answer, second.answer)
             if found is not None:
+                found = Disagreement(mask(found.here, rules=rules), mask(found.there, rules=rules))
                 related[first.record_id].append(_relation(first, second.record_id, found.words(second.record_id)))
                 related[second.record_id].append(_relation(second, first.record_id, found.turned.words(first.record_id)))
 

@@ -90,6 +90,16 @@ def test_it_is_closed_when_a_text_changes_and_stays_dismissed_when_dismissed(sho
     assert [row[0] for row in shop.findings(FindingStatus.FIXED)] == [second]
 
 
+def test_what_a_contradiction_quotes_is_masked(shop_on_sqlite: Shop) -> None:
+    shop_on_sqlite.add("Can I return the rug after thirty days?", "No, Maria Gonzalez does not take rugs back.")
+    shop_on_sqlite.add("Can I return the rug after thirty days?", "Maria Gonzalez takes rugs back, call 555-014-4567.")
+    with shop_on_sqlite.database.writing() as session:
+        find_contradictions(session=session, project_id=shop_on_sqlite.project_id, tell=lambda share, words: None)
+        said = [str(finding.detail["why"]) for finding in session.exec(select(Finding))]
+    assert len(said) == 2
+    assert all("[NAME]" in why and "Gonzalez" not in why and "4567" not in why for why in said)
+
+
 def test_a_rejected_record_contradicts_nothing(shop_on_sqlite: Shop) -> None:
     shop_on_sqlite.add("How long is the return period?", "Return it within 30 days.")
     second = shop_on_sqlite.add("How long is the return period?", "Return it within 14 days.")
