@@ -130,6 +130,11 @@ class Settings:
         return self.data / "runs"
 
     @property
+    def exports(self) -> Path:
+        """Folder of exported models."""
+        return self.data / "exports"
+
+    @property
     def models(self) -> Path:
         """Folder of served model folders, which the engine reads."""
         return self.data / "models"

@@ -258,6 +258,7 @@ class JobKind(StrEnum):
     EVALUATE = "evaluate"
     SEARCH = "search"
     PLAN = "plan"
+    EXPORT = "export"
 
 
 class JobStatus(StrEnum):

@@ -15,6 +15,7 @@ from pages.components.checklist import show_checks, show_verdict
 from pages.components.decisions import show_decision, show_roll_back
 from pages.components.gate_form import show_gate_form
 from pages.components.links import link_to
+from pages.components.model_export import show_model_export
 from pages.components.notices import guarded, plain
 from pages.components.visit import Visit, require
 
@@ -36,6 +37,7 @@ def main() -> None:
     else:
         st.info("No candidate waits. Each finished training run brings one.", icon=":material/model_training:")
         link_to("training", "Train", icon="model_training")
+    show_model_export(visit, versions)
     if visit.may(Action.EDIT_SETTINGS):
         with st.expander("The gate's conditions", icon=":material/tune:"):
             show_gate_form(visit, gate)

@@ -1,4 +1,4 @@
-"""The commands `evaluate`, `promote` and `figures`. They act as the system; a person's decisions are made on the page."""
+"""The commands `evaluate`, `promote`, `export-model` and `figures`. They act as the system; people decide on the pages."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, col, select
 
 from backend.access.actors import SYSTEM
 from backend.access.queries import project_id_of
-from backend.errors import NotFound, TouchstoneError
-from backend.evaluation import evaluating, figuring, file_commands, promoting
+from backend.errors import InvalidInput, NotFound, TouchstoneError
+from backend.evaluation import evaluating, exporting, figuring, file_commands, promoting
+from backend.evaluation.exporting import ModelForm
 from backend.jobs.waiting import wait
 from backend.runtime import Runtime
 from backend.store.models import Evaluation, ModelVersion
@@ -35,10 +37,14 @@ def register(subparsers: Any) -> None:
     promote.add_argument("--reason", default="", help="why; needed, and kept with the decision")
     promote.add_argument("--override", action="store_true", help="promote although the gate is not passed")
     promote.set_defaults(handler=_promote)
+    taking = subparsers.add_parser("export-model", help="write a version's weights with its model card, checked, into a folder")
+    taking.add_argument("out", type=Path, metavar="OUT", help="the folder to write; new or empty")
+    taking.add_argument("--as", dest="form", choices=[form.value for form in ModelForm], default=ModelForm.MERGED.value)
+    taking.set_defaults(handler=_export)
     figures = subparsers.add_parser("figures", help="work out and keep the figures of projects with many judgements")
     figures.add_argument("--project", help="the project's short name; without it every project whose figures are due")
     figures.set_defaults(handler=_figures)
-    for parser in (evaluate, promote):
+    for parser in (evaluate, promote, taking):
         parser.add_argument("--project", required=True, help="the project's short name")
         parser.add_argument("--version", type=int, metavar="N", help="the version's number; the newest trained one without it")
 
@@ -86,6 +92,35 @@ def _promote(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
         "reason": decision.reason,
         "verdict": decision.evidence["verdict"],
         "checks": [{key: check[key] for key in ("name", "outcome", "measured")} for check in decision.evidence["checks"]],
+    }
+
+
+def _export(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
+    out = arguments.out.absolute()
+    if out.exists() and any(out.iterdir()):
+        raise InvalidInput(f"{out} is there already. Name a folder that is new or empty.")
+    with house.database.writing() as session:
+        version = _version(session, arguments)
+        job = exporting.start_export(
+            session=session,
+            actor=SYSTEM,
+            settings=house.settings,
+            project_id=version.project_id,
+            version_id=version.id or 0,
+            form=ModelForm(arguments.form),
+        )
+    ended = wait(database=house.database, settings=house.settings, job_id=job.id or 0, collectors={})
+    if ended.status is not JobStatus.SUCCEEDED:
+        raise TouchstoneError(f"The export ended as {ended.status.value}. {ended.error}")
+    with house.database.reading() as session:
+        card = exporting.export_card(session, SYSTEM, house.settings, project_id=version.project_id, job_id=job.id or 0)
+    files = exporting.copy_to(card, out)
+    return {
+        "version": version.served_as,
+        "form": arguments.form,
+        "folder": str(out),
+        "files": files,
+        "parity": card.result["parity"],
     }
 
 

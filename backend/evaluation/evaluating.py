@@ -71,14 +71,10 @@ def start_evaluation(
         raise NotReady(f"Snapshot {snapshot.number} has no {split} rows. Choose another split, or freeze a larger snapshot.")
     data = settings.snapshots / snapshot.folder
     frozen.verify(data, snapshot.manifest)
-    beside = _beside(session, project_id, candidate, baseline)
-    asked = [
-        next((one["content"] for one in row.messages if one["role"] == USER), "") for row in _first(session, snapshot, split)
-    ]
     folder = settings.runs / f"evaluation-{secrets.token_hex(8)}"
     config = contract.EvaluateConfig(
         data=str(data),
-        models=tuple(_spec(version) for version in (baseline, candidate, *beside)),
+        models=tuple(_spec(version) for version in (baseline, candidate, *_beside(session, project_id, candidate, baseline))),
         split=str(split),
         decoding=_decoding(decoding or {}),
         limit=limit,
@@ -86,6 +82,7 @@ def start_evaluation(
         probes=str(folder / PROBES),
         threads=settings.trainer_threads,
     )
+    asked = _questions(session, snapshot, split)
     job = _queue(session, actor, settings, project_id, config, folder, probes.build(asked))
     evaluation = Evaluation(
         project_id=project_id,
@@ -188,8 +185,10 @@ def _learned(session: Session, settings: Settings, candidate: ModelVersion) -> s
     return str(settings.snapshots / snapshot.folder)
 
 
-def _first(session: Session, snapshot: Snapshot, split: Split) -> Any:
-    return session.exec(_split_rows(snapshot, split).order_by(col(SnapshotRow.record_id)).limit(_QUESTIONS))
+def _questions(session: Session, snapshot: Snapshot, split: Split) -> list[str]:
+    """The project's own questions: how each conversation begins."""
+    rows = session.exec(_split_rows(snapshot, split).order_by(col(SnapshotRow.record_id)).limit(_QUESTIONS))
+    return [next((turn["content"] for turn in row.messages if turn["role"] == USER), "") for row in rows]
 
 
 def _names(session: Session, project_id: int, labels: Sequence[str]) -> dict[str, str]:

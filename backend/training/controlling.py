@@ -17,6 +17,7 @@ ACTION_FOR = {
     JobKind.EVALUATE: Action.EVALUATE,
     JobKind.SEARCH: Action.TRAIN,
     JobKind.PLAN: Action.TRAIN,
+    JobKind.EXPORT: Action.EXPORT,
 }
 """What one must be allowed to do to steer a job of each kind."""
 

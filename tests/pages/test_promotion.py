@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlmodel import select
 
 from backend.runtime import Runtime
-from backend.store.models import Promotion
+from backend.store.models import Job, Promotion
 from backend.store.records import Project
-from backend.vocabulary import PromotionKind, Role
+from backend.vocabulary import JobKind, JobStatus, PromotionKind, Role
 from tests.backend.evaluation.scene import Scene, a_scene, compared, evaluated, serve
 from tests.factories import a_person, a_project
 from tests.pages.desk import opened, words
+from trainer import contract
 
 
 @pytest.fixture
@@ -96,6 +99,26 @@ def test_a_crossed_safeguard_is_named_and_a_lead_can_promote_against_it_with_a_r
     (decision,) = decisions(house)
     assert (decision.overridden, decision.reason) == (True, "They are the shop's own addresses.")
     assert {check["name"] for check in decision.evidence["checks"] if check["outcome"] == "failed"} == {"guard_personal"}
+
+
+def test_a_version_is_taken_along_once_a_worker_has_checked_it(house: Runtime, scene: Scene) -> None:
+    (house.settings.runs / scene.run.folder).mkdir(parents=True)
+    page = opened(house, scene.lead, "promotion")
+    page.button(key="FormSubmitter:model_export-Export").click().run()
+    assert not page.exception
+    assert "waits for a worker" in words(page)
+    with house.database.writing() as session:
+        job = session.exec(select(Job).where(Job.kind == JobKind.EXPORT)).one()
+        job.status = JobStatus.SUCCEEDED
+        folder = house.settings.data / job.folder
+        (folder / "model.safetensors").write_bytes(b"weights")
+        parity = {"conversations": 8, "largest_logit_difference": 1e-5, "tolerance": 1e-3, "equal_greedy_answers": 8}
+        (folder / contract.RESULT).write_text(json.dumps({"files": ["model.safetensors"], "parity": parity}))
+        session.add(job)
+        session.commit()
+    page.run()
+    assert not page.exception
+    assert "on 8 conversations: largest difference of a logit 1e-05" in words(page)
 
 
 def test_a_project_without_versions_is_told_the_way(house: Runtime) -> None:
