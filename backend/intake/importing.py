@@ -31,6 +31,7 @@ from backend.intake.mapping import Mapping
 from backend.intake.proposing import Proposing
 from backend.intake.readers.rows import Rejected
 from backend.settings import Settings
+from backend.store.bulk import room_for_many
 from backend.store.locking import locked_project
 from backend.store.privacy import rules_for
 from backend.store.records import Source
@@ -99,8 +100,9 @@ def import_file(
         refuse_twice(session, project_id, content, options)
         if compared.state != filing.state_of(session, project_id):
             compared = filing.compare(session, project_id, taken.spool)
-        summary = store(session, actor, project_id, taken, content_digest(content, options.as_faqs), compared, tell)
-        session.commit()
+        with room_for_many(session):
+            summary = store(session, actor, project_id, taken, content_digest(content, options.as_faqs), compared, tell)
+            session.commit()
     finally:
         taken.spool.close()
     tell(1.0, "Done")

@@ -4,7 +4,8 @@ written. Called inside a use-case's transaction; nothing here commits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import func, insert, select, text
@@ -13,6 +14,8 @@ from sqlmodel import Session
 from backend.store.base import Table
 
 BATCH = 1000
+_USUAL_KIB, _MUCH_KIB = 2000, 256 * 1024
+"""Of SQLite's pages that a connection keeps in memory. With few of them each row of many writes pages of the indexes anew."""
 
 
 def draw_ids(session: Session, table: type[Table], count: int) -> list[int]:
@@ -35,3 +38,20 @@ def add_rows(session: Session, table: type[Table], rows: Sequence[Mapping[str, A
     connection = session.connection()
     for start in range(0, len(rows), BATCH):
         connection.execute(insert(held), rows[start : start + BATCH])
+
+
+@contextmanager
+def room_for_many(session: Session) -> Iterator[None]:
+    """While a great many rows are written: more of SQLite's pages stay in memory, which makes the writing thrice as fast and
+    keeps its time in line with the rows. The transaction must have begun.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        yield
+        return
+    held = session.connection().connection.driver_connection
+    assert held is not None
+    held.execute(f"PRAGMA cache_size=-{_MUCH_KIB}")
+    try:
+        yield
+    finally:
+        held.execute(f"PRAGMA cache_size=-{_USUAL_KIB}")
