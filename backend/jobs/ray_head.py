@@ -24,6 +24,8 @@ WAITING, SUCCEEDED = "PENDING", "SUCCEEDED"
 LIVING = frozenset({WAITING, "RUNNING"})
 ENDED = frozenset({SUCCEEDED, "FAILED", "STOPPED"})
 """Ray's words for what becomes of a job."""
+_NOT_TAKEN = ("No available agent", "Cannot connect to host")
+"""What a head says whose nodes are not there yet; nothing was done then."""
 _SECONDS = 5.0
 _SECONDS_TO_SUBMIT = 20.0
 """The head answers once a node has taken the job in, which takes a while just after the cluster's start."""
@@ -107,9 +109,11 @@ class HttpHead:
     def submit(self, submission: str, request: Mapping[str, Any]) -> None:
         """Hand a job in."""
         body = {"submission_id": submission, **request}
-        answer = self._answer("POST", "/api/jobs/", allowed=(400,), json=body, timeout=_SECONDS_TO_SUBMIT)
+        answer = self._answer("POST", "/api/jobs/", allowed=(400, 500), json=body, timeout=_SECONDS_TO_SUBMIT)
         if answer.status_code == 400:
             raise HeadRefused(answer.text[-2000:])
+        if answer.status_code == 500:
+            raise HeadAway("it could not take a job in", sent=not any(said in answer.text for said in _NOT_TAKEN))
 
     def look(self, submission: str) -> Told | None:
         """What became of a job. That it is not known must be said in Ray's words: a proxy's 404 is no end of a job."""

@@ -26,7 +26,6 @@ from typing import Any
 
 import structlog
 
-from backend.errors import ServiceUnavailable
 from backend.jobs import outcomes, processes
 from backend.jobs.launcher import ROOT, Launch, Launcher, LocalLauncher, child_environment, prepare
 from backend.jobs.outcomes import Ended
@@ -47,6 +46,7 @@ _NOT_STARTED = frozenset({126, 127})
 _FORGOTTEN = "The Ray cluster does not know this job any more: its head was started anew."
 _AWAY = "The Ray cluster could not be reached for a long time. Make sure that the job no longer runs there, then try it again."
 _NEVER_SENT = "The Ray cluster could not be reached when the job was to start."
+_REFUSED = "The Ray cluster refused this job; the worker's log says why."
 _WITHDRAWN = "Stopped before the Ray cluster had room for it."
 _NO_PLACE = (
     "No node of the Ray cluster sees the run folder and the program. Mount the data folder and the program at the same "
@@ -83,7 +83,9 @@ class _Watch:
     """Since when the head has not known it."""
     silent: float | None = None
     """Since when the head has not answered."""
-    never_sent: bool = False
+    request: dict[str, Any] | None = None
+    """What is still to be handed in, because the head has surely not got it."""
+    refused: bool = False
     withdrawn: bool = False
     """It was to be stopped while it still waited for room."""
 
@@ -120,19 +122,9 @@ class RayLauncher:
         return self._greeted is not None
 
     def start(self, launch: Launch) -> Identity:
-        """Hand the job in. What the trainer prints is added to the log of its folder.
-
-        Whether a head that fell silent meanwhile has taken it is found out by looking, never by handing it in twice.
-        """
+        """Make the job ready to be handed in. What the trainer prints is added to the log of its folder."""
         prepare(launch)
-        watch = self._watches[launch.nonce] = _Watch()
-        try:
-            self._asked(lambda: self._head.submit(_submission(launch.nonce), self._request(launch)))
-        except HeadAway as away:
-            watch.never_sent = not away.sent
-        except HeadRefused as refused:
-            log.error("ray_refused_job", submission=_submission(launch.nonce), reason=str(refused))
-            raise ServiceUnavailable("The Ray cluster refused this job; the worker's log says why.") from refused
+        self._watches[launch.nonce] = _Watch(request=self._request(launch))
         return self._identity(launch.nonce)
 
     def find(self, machine: str, nonce: str) -> Identity | None:
@@ -147,19 +139,25 @@ class RayLauncher:
             return self._identity(nonce)  # it may have been handed in; a second one beside it would spoil both
 
     def is_alive(self, identity: Identity) -> bool:
-        """Whether the cluster runs the job or has it waiting, or may, as long as it does not say."""
+        """Whether the cluster runs the job or has it waiting, or may, as long as it does not say.
+
+        A job is handed in here, at the first look or once the head takes it. Whether a head that fell silent meanwhile has
+        taken it is found out by looking, never by handing it in twice.
+        """
         if identity.machine != self.machine:
             return self._here.is_alive(identity)
         watch = self._watches.setdefault(identity.nonce, _Watch())
-        if watch.never_sent or watch.withdrawn:
-            return False
-        at = self._clock()
+        at, submission = self._clock(), _submission(identity.nonce)
         try:
-            watch.told = self._asked(lambda: self._head.look(_submission(identity.nonce)))
+            if watch.request is not None:
+                self._hand_in(submission, watch)
+            watch.told = None if watch.refused else self._asked(lambda: self._head.look(submission))
         except HeadAway:
             watch.silent = at if watch.silent is None else watch.silent
-            return at - watch.silent < self._patience.silent
+            return not watch.withdrawn and at - watch.silent < self._patience.silent
         watch.silent = None
+        if watch.refused or watch.withdrawn:
+            return False
         if watch.told is None:
             watch.forgotten = at if watch.forgotten is None else watch.forgotten
             return at - watch.forgotten < self._patience.forgotten
@@ -171,10 +169,12 @@ class RayLauncher:
         if identity.machine != self.machine:
             return self._here.ended(identity, folder)
         watch = self._watches.pop(identity.nonce, _Watch())
-        if watch.never_sent:
-            return Ended(End.VANISHED, None, _NEVER_SENT)
+        if watch.refused:
+            return Ended(End.REFUSED, None, _REFUSED)
         if watch.withdrawn:
             return Ended(End.STOPPED, None, _WITHDRAWN)
+        if watch.request is not None:
+            return Ended(End.VANISHED, None, _NEVER_SENT)
         code = _exit_code(watch.told) if watch.silent is None else None
         if code == _NO_MORE:
             return Ended(End.STOPPED, code, _WITHDRAWN)
@@ -197,11 +197,27 @@ class RayLauncher:
             self._here.end(identity, number)
             return
         watch = self._watches.setdefault(identity.nonce, _Watch())
+        if watch.request is not None:
+            watch.withdrawn, watch.request = True, None
+            return
         try:
             self._asked(lambda: self._head.stop(_submission(identity.nonce)))
         except HeadAway:
             return  # asked again at the next look, which notices the silence too
         watch.withdrawn = watch.told is not None and watch.told.status == WAITING
+
+    def _hand_in(self, submission: str, watch: _Watch) -> None:
+        """Raises HeadAway where the head has surely not got it; the request is kept for the next time."""
+        request = watch.request or {}
+        try:
+            self._asked(lambda: self._head.submit(submission, request))
+        except HeadAway as away:
+            if not away.sent:
+                raise
+        except HeadRefused as refused:
+            log.error("ray_refused_job", submission=submission, reason=str(refused))
+            watch.refused = True
+        watch.request = None
 
     def _identity(self, nonce: str) -> Identity:
         return Identity(self.machine, 0, 0.0, nonce)

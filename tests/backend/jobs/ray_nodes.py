@@ -35,6 +35,7 @@ class Cluster:
         self._port, self._jobs, self._clients = free_ports(3)
         self.address = f"http://127.0.0.1:{self._jobs}"
         self._head: subprocess.Popen[bytes] | None = None
+        self._second: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start both, and wait until the head takes jobs."""
@@ -50,13 +51,15 @@ class Cluster:
                 assert self._head.poll() is None, self.said()
                 assert time.monotonic() < until, self.said()
                 time.sleep(0.5)
-        self._node("--address", f"127.0.0.1:{self._port}", "--num-cpus", "1")
+        self._second = self._node("--address", f"127.0.0.1:{self._port}", "--num-cpus", "1")
 
     def kill_head(self) -> None:
-        """Kill the head with all that it started, as when its machine goes down."""
+        """Kill the head with all that it started, as when its machine goes down, and see the other node end by itself."""
         assert self._head is not None
+        assert self._second is not None
         os.killpg(self._head.pid, signal.SIGKILL)
         self._head.wait()
+        self._second.wait(timeout=120)
 
     def end(self) -> None:
         """End every process of this cluster, and no other."""

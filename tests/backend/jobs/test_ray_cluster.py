@@ -106,7 +106,7 @@ def test_a_run_trains_on_another_node_stops_with_a_checkpoint_and_survives_the_l
     cluster.start()
     until(worker, lambda: studio.job(long).attempt == lost.attempt + 1, cluster)
     assert processes.find(lost.nonce) == []
-    until(worker, at(long, lost.progress["step"] + 10), cluster)
+    until(worker, at(long, studio.job(long).progress["step"] + 10), cluster)
     job = stop(long)
     assert (job.status, job.error) == (JobStatus.CANCELLED, "Stopped; a checkpoint was kept.")
     log = (folder / contract.LOG).read_text()

@@ -84,8 +84,14 @@ def test_a_refused_job_and_a_refused_token_are_told_apart_from_silence(server: A
     server.status, server.text = 400, "TypeError"
     with pytest.raises(HeadRefused):
         head.submit("x", {})
-    for status, sent in ((401, False), (403, False), (500, True), (302, True)):
-        server.status = status
+    for status, text, sent in (
+        (401, "", False),
+        (403, "", False),
+        (500, "Traceback", True),
+        (500, "No available agent to submit job, please try again later.", False),
+        (302, "", True),
+    ):
+        server.status, server.text = status, text
         with pytest.raises(HeadAway) as away:
             head.submit("x", {})
         assert away.value.sent is sent

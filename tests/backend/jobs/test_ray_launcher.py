@@ -29,14 +29,14 @@ HASTE = Patience(forgotten=0.2, silent=0.4, again=0.02, kill=1)
 
 
 class SmallHead:
-    """A head that keeps Ray's words. `away` makes it silent, `full` lets jobs wait."""
+    """A head that keeps Ray's words. `away` makes it silent, `full` lets jobs wait, `unready` takes none in."""
 
     def __init__(self) -> None:
         self.address = "http://head:8265"
         self.requests: dict[str, Mapping[str, Any]] = {}
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.stopped: list[str] = []
-        self.away, self.full, self.deaf_to_submit = False, False, False
+        self.away, self.full, self.deaf_to_submit, self.unready = False, False, False, False
         self.errors: dict[str, str] = {}
 
     def greet(self) -> None:
@@ -45,6 +45,8 @@ class SmallHead:
 
     def submit(self, submission: str, request: Mapping[str, Any]) -> None:
         self.greet()
+        if self.unready:
+            raise HeadAway("no agent", sent=False)
         assert submission not in self.requests
         self.requests[submission] = request
         if not self.full:
@@ -231,14 +233,28 @@ def test_a_job_that_was_handed_in_without_an_answer_is_not_handed_in_twice(works
     assert len(head.requests) == 1
 
 
-def test_a_job_that_could_not_be_handed_in_goes_back_into_the_queue(workshop: Workshop, head: SmallHead) -> None:
+@pytest.mark.parametrize("long", [False, True])
+def test_a_job_that_could_not_be_handed_in_is_handed_in_later_or_waits_again(
+    workshop: Workshop, head: SmallHead, long: bool
+) -> None:
     job_id, worker = workshop.enqueue(), on_ray(workshop, head)
-    assert worker._launcher.is_ready()
-    head.away = True
+    head.unready = True
     worker.step()
-    assert (workshop.job(job_id).status, workshop.job(job_id).attempt) == (JobStatus.QUEUED, 1)
-    head.away = False
-    assert workshop.run_to_status(worker, job_id, JobStatus.SUCCEEDED).attempt == 2
+    assert (workshop.job(job_id).status, head.requests) == (JobStatus.RUNNING, {})
+    if long:
+        head.away = True
+        assert "could not be reached" in workshop.run_to_status(worker, job_id, JobStatus.QUEUED).error
+    head.away = head.unready = False
+    assert workshop.run_to_status(worker, job_id, JobStatus.SUCCEEDED).attempt == 1 + long
+
+
+def test_a_job_that_was_never_handed_in_is_cancelled_without_the_cluster(workshop: Workshop, head: SmallHead) -> None:
+    job_id, worker = workshop.enqueue(kind=JobKind.EVALUATE), on_ray(workshop, head)
+    head.unready = True
+    worker.step()
+    workshop.stop(job_id)
+    assert "before the Ray cluster had room" in workshop.run_to_status(worker, job_id, JobStatus.CANCELLED).error
+    assert head.requests == {}
 
 
 def test_a_job_that_the_head_refuses_fails_with_a_sentence(workshop: Workshop, head: SmallHead) -> None:
