@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from typing import Any
@@ -49,6 +49,8 @@ log = structlog.get_logger("checks")
 Tell = Callable[[str, int, int], None]
 """Told the step, how many records are through, and of how many."""
 ProjectCheck = Callable[..., Mapping[str, int]]
+Crew = Callable[[Look, Iterator[list[Shown]]], Generator[Views, None, None]]
+"""Looks at every piece that it is given, in their order."""
 
 
 class _Stopped(Exception):
@@ -62,10 +64,11 @@ def run_checks(
     workers: int,
     families: Mapping[Check, Family] | None = None,
     of_project: Mapping[Check, ProjectCheck] | None = None,
+    crew: Crew | None = None,
     tell: Tell = lambda step, done, total: None,
 ) -> CheckRun:
     """Take a run up and bring it to its end; returns it as it is then. `families` and `of_project` are the product's own
-    unless others are given.
+    unless others are given; `crew` looks at records in place of that many processes.
     """
     with database.writing() as session:
         run = take_up(session=session, run_id=run_id)
@@ -73,7 +76,7 @@ def run_checks(
         raise Conflict("This run has ended already, or another process is at it.")
     wanted = [Check(word) for word in run.checks]
     looking = {check: one for check, one in (families or _families(wanted)).items() if check in wanted}
-    work = _Work(database, run, tell)
+    work = _Work(database, run, crew, tell)
     try:
         if looking:
             work.look(looking, workers)
@@ -94,9 +97,9 @@ def _families(wanted: Sequence[Check]) -> dict[Check, Family]:
 class _Work:
     """The work at one run by this process."""
 
-    def __init__(self, database: Database, run: CheckRun, tell: Tell) -> None:
+    def __init__(self, database: Database, run: CheckRun, crew: Crew | None, tell: Tell) -> None:
         self._database, self._run_id, self._project_id, self._tell = database, run.id or 0, run.project_id, tell
-        self._done, self._cursor = run.done, run.cursor
+        self._done, self._cursor, self._crew = run.done, run.cursor, crew
 
     # --- one record at a time
 
@@ -124,7 +127,8 @@ class _Work:
                     on_their_way.append(batch)
                     yield [(one.messages, one.due) for one in batch]
 
-        with closing(in_order(Look(families, context), pieces(), workers=workers, alone=0)) as seen:
+        look = Look(families, context)
+        with closing(self._crew(look, pieces()) if self._crew else in_order(look, pieces(), workers=workers, alone=0)) as seen:
             for views in seen:
                 self._keep(keeper, on_their_way.popleft(), views)
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from backend.access.actors import SYSTEM
 from backend.access.queries import project_id_of
 from backend.curation.bar import Bar
-from backend.curation.checking import run_checks
+from backend.curation.checking import Crew, run_checks
 from backend.curation.cleaning import ask, due, named
 from backend.detectors.entities.detect import find_entities
 from backend.detectors.entities.references import checked
@@ -39,6 +39,10 @@ def register(subparsers: Any) -> None:
     clean.add_argument("--project", help="the project's short name")
     clean.add_argument("--checks", default="", metavar="A,B", help="only these; all without it")
     clean.add_argument("--workers", type=int, metavar="N", help="processes that look at records; one for each CPU without it")
+    clean.add_argument(
+        "--on", choices=("here", "ray"), default="here",
+        help="where records are looked at: on this machine, or on the Ray cluster that RAY_ADDRESS names",
+    )  # fmt: skip
     clean.set_defaults(handler=_clean)
     detect = subparsers.add_parser(
         "detect-pii", help='find personal data: {"text": …} a line in, {"spans": [{start, end, type, score}]} a line out'
@@ -50,6 +54,8 @@ def register(subparsers: Any) -> None:
 
 def _clean(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any] | list[dict[str, Any]]:
     checks = named(arguments.checks.split(","))
+    if arguments.on == "ray" and not arguments.project:
+        raise InvalidInput("Name the project whose records the cluster is to look at: --project NAME --on ray.")
     if arguments.workers is not None and arguments.workers < 1:
         raise InvalidInput("At least one process has to look: --workers 1.")
     workers = helpers(arguments.workers or house.settings.clean_workers)
@@ -58,7 +64,7 @@ def _clean(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any] | li
         with house.database.writing() as session:
             project_id = project_id_of(session, arguments.project)
             run = ask(session=session, actor=SYSTEM, project_id=project_id, checks=checks)
-        return _run(house, run.id or 0, workers)
+        return _run(house, run.id or 0, workers, crew=_crew(arguments.on, house))
     os.nice(10)  # the worker's chore: people and jobs come first
     with house.database.reading() as session:
         waiting = due(session)
@@ -71,11 +77,19 @@ def _clean(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any] | li
     return done
 
 
-def _run(house: Runtime, run_id: int, workers: int) -> dict[str, Any]:
+def _crew(where: str, house: Runtime) -> Crew | None:
+    if where == "here":
+        return None
+    from backend.curation.on_ray import look_on_ray  # brings Arrow, and then Ray
+
+    return look_on_ray(house.settings.data)
+
+
+def _run(house: Runtime, run_id: int, workers: int, crew: Crew | None = None) -> dict[str, Any]:
     started = time.monotonic()
     bar = Bar(sys.stderr)
     try:
-        run = run_checks(house.database, run_id=run_id, workers=workers, tell=bar.tell)
+        run = run_checks(house.database, run_id=run_id, workers=workers, crew=crew, tell=bar.tell)
     finally:
         bar.end()
     return summary(run, seconds=time.monotonic() - started)
