@@ -22,6 +22,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 
 from backend.detectors.telling_words import names_of, telling_words, terms_of
 from backend.errors import InvalidInput
@@ -113,7 +114,8 @@ def cluster(
     weigh = TfidfTransformer().fit(counts)
     weighted = weigh.transform(counts)
     space = normalize(np.asarray(embed(texts), dtype=float)) if embed else _reduced(weighted, seed)
-    labels, silhouettes = _best_grouping(space, count, seed)
+    with threadpool_limits(1):  # of so little at a time, threads wait for each other longer than they work
+        labels, silhouettes = _best_grouping(space, count, seed)
     labels = np.where(counts.getnnz(axis=1) > 0, labels, NONE)
     centres = _centres(counts, weighted, weigh.idf_, labels)
     labels = Assigner(centres).assign(texts)
@@ -126,7 +128,8 @@ def cluster(
         Found(name=name, terms=tuple(words), centre=centres[topic], size=int((labels == place).sum()))
         for place, (topic, name, words) in enumerate(zip(order, names_of(terms), terms, strict=True))
     )
-    shown, places = _map(space, labels, seed) if on_map else (np.zeros(0, dtype=int), np.zeros((0, 2)))
+    with threadpool_limits(1):
+        shown, places = _map(space, labels, seed) if on_map else (np.zeros(0, dtype=int), np.zeros((0, 2)))
     return Clustering(topics=topics, labels=labels, shown=shown, places=places, silhouettes=silhouettes)
 
 
