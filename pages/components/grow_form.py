@@ -60,7 +60,8 @@ def show_form(visit: Visit) -> None:
     chosen = key.selectbox(
         "Only records with", ["", *slices], format_func=lambda name: slice_title(name) or "Any metadata", key="growing_slice"
     )
-    value.selectbox("Value", slices.get(chosen, []), disabled=not chosen, key=f"growing_value_{chosen}")
+    if chosen:
+        value.selectbox("Value", slices[chosen], key=f"growing_value_{chosen}")
     most.number_input("Records, at most", 1, 2000, 50, key="growing_most")
     each.number_input("Of each", 1, 5, 1, help="How many variations of one record, at most.", key="growing_each")
     seed.number_input("Seed", 0, 2**31 - 1, 0, help="The same seed draws the same records and slips.", key="growing_seed")

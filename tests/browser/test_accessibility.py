@@ -34,6 +34,8 @@ STREAMLITS_OWN = {
 }
 """Rule → why it is let through where Streamlit's own frame or widgets break it."""
 
+PREPARING = ("imports", "cleaning", "duplicates", "topics", "fairness", "growing", "rules", "privacy", "detectors", "exports")
+
 
 @dataclass
 class House:
@@ -127,6 +129,17 @@ def test_the_pages_around_it_have_no_violation(house: House, scheme: Scheme) -> 
     for page in ("", "review", "tasks"):
         person.open(page)
         wrong += broken(person.page, f"{page or 'home'}, {scheme}")
+    person.close()
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_that_prepare_data_have_no_violation(house: House, scheme: Scheme) -> None:
+    person = house.crowd.known("Lena", house.tokens["lead"], scheme=scheme)
+    wrong = []
+    for page in PREPARING:
+        person.open(page)
+        wrong += broken(person.page, f"{page}, {scheme}")
     person.close()
     assert not wrong, "\n".join(wrong)
 

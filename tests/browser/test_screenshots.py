@@ -22,7 +22,9 @@ IN_THE_README = {("rater", "rate"), ("expert", "review"), ("lead", "dashboard")}
 ADMIN = ("", "admin", "members")
 EXPERT = ("review", "faqs", "chat")
 RATER = ("", "rate")
-PHONE = ("", "review", "rate", "chat", "dashboard", "records")
+PHONE = (
+    "", "review", "rate", "chat", "dashboard", "records", "imports", "cleaning", "duplicates", "topics", "fairness", "growing",
+)  # fmt: skip
 OVERFLOW = """() => [document.scrollingElement, document.querySelector('[role=main], main')]
     .filter(node => node && node.scrollWidth > node.clientWidth + 1)
     .map(node => `${node.tagName}: ${node.scrollWidth} of ${node.clientWidth}`)"""
