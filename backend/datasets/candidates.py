@@ -110,10 +110,11 @@ def select(
     return Selection(tuple(rows), tuple(sorted(personal)), dict(sorted(duplicates.items())))
 
 
-def members(rows: Sequence[Candidate]) -> list[Member]:
+def members(rows: Sequence[Candidate], alike: Mapping[int, int] | None = None) -> list[Member]:
     """The rows with what ties them: conversation, near-duplicate cluster, equal question, equal text but for case and space;
-    and synthetic ones with what they were made of.
+    and synthetic ones with what they were made of. `alike` ties what was edited since it was compared (`likeness.tied`).
     """
+    near = alike or {}
     return [
         Member(
             row.record_id,
@@ -121,6 +122,7 @@ def members(rows: Sequence[Candidate]) -> list[Member]:
                 f"record:{row.record_id}",
                 f"group:{row.group}" if row.group else "",
                 f"cluster:{row.cluster}" if row.cluster else "",
+                f"alike:{near[row.record_id]}" if row.record_id in near else "",
                 f"question:{duplicate_key(row.messages[:-1])}",
                 f"text:{duplicate_key(row.messages)}",
                 *(_origins(row) if row.is_synthetic else ()),

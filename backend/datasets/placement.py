@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from backend.datasets import splits
+from backend.datasets import likeness, splits
 from backend.datasets.candidates import Candidate, members
 from backend.datasets.splits import Ratios
 from backend.errors import InvalidInput
@@ -68,7 +68,7 @@ def place(
     general: General | None = None,
 ) -> Placement:
     """Every row's place. `lines` says how many lines each record gives."""
-    tied = members(rows)
+    tied = members(rows, likeness.tied(rows))
     own = [member for member, row in zip(tied, rows, strict=True) if not row.follows]
     split_of = splits.assign(own, seed=seed, ratios=ratios)
     bundle_of = {record_id: str(bundle[0]) for bundle in splits.bundles(own) for record_id in bundle}
