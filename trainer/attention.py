@@ -44,8 +44,8 @@ class Packed:
 
     def to(self, device: torch.device) -> Packed:
         """The same on a device."""
-        moved = (part.to(device, non_blocking=True) for part in (self.positions, self.bounds))
-        return replace(self, **dict(zip(("positions", "bounds"), moved, strict=True)))
+        positions, bounds = (part.to(device, non_blocking=True) for part in (self.positions, self.bounds))
+        return replace(self, positions=positions, bounds=bounds)
 
     def inputs(self, implementation: str) -> dict[str, Any]:
         """What a model is given beside the row, for it to keep the texts apart with this kind of attention."""
