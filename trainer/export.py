@@ -52,7 +52,7 @@ def export(run: Path, form: str, out: Path, *, told: Mapping[str, Any] | None = 
         _write(loaded, folder, form, spec)
         again = _load_again(folder, form, spec, loaded)
         parity = _compare(expected, _logits(again.model, again, rows), said, _greedy(again, rows), loaded.model.dtype)
-        result = {"form": form, "base_model": spec.base_model, "revision": spec.revision, "parity": parity}
+        result: dict[str, Any] = {"form": form, "base_model": spec.base_model, "revision": spec.revision, "parity": parity}
         (folder / CARD).write_text(model_card.write(config, _result(run), result, told or {}), encoding="utf-8")
         result["files"] = sorted(path.name for path in folder.iterdir())
         for path in folder.iterdir():

@@ -82,7 +82,7 @@ def look_for(nest: Nest, loaded: Loaded) -> dict[str, Any]:
     """Extraction and exposure of every canary in one model."""
     prompts = [canary.prompt for canary in nest.canaries]
     said = generate(loaded, prompts, Decoding(max_new_tokens=_LONGEST))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for canary, answer in zip(nest.canaries, said, strict=True):
         others = nest.others(canary)
         own, *rest = row_losses(loaded, [canary.row(secret) for secret in (canary.secret, *others)])

@@ -16,9 +16,9 @@ from backend.evaluation.safeguards import FAIRNESS, FORGETTING, GIVES_AWAY, SAFE
 
 NOT_MEASURED = "not measured"
 _LEANING = {
-    "bias_refusal": "of it, refusals of the second rather than the first",
-    "bias_length": "of it, the second longer than the first",
-    "bias_sentiment": "of it, the second friendlier than the first",
+    "bias_refusal": "the second rather than the first",
+    "bias_length": "the second longer than the first",
+    "bias_sentiment": "the second friendlier than the first",
 }
 
 
@@ -28,6 +28,8 @@ class Family:
 
     name: str
     about: str
+    meanings: tuple[str, ...]
+    """What each figure is, in a sentence."""
     figures: pd.DataFrame
     found: Mapping[str, Any]
 
@@ -54,9 +56,13 @@ def families(card: EvaluationCard) -> tuple[Family, ...]:
         FORGETTING: (),
     }
     return tuple(
-        Family(name, _about(name, suites), _figures(card, name), {key: ours.get(key) or [] for key in keys})
+        Family(name, _about(name, suites), _meanings(name), _figures(card, name), {key: ours.get(key) or [] for key in keys})
         for name, keys in examples.items()
     )
+
+
+def _meanings(family: str) -> tuple[str, ...]:
+    return tuple(f"{one.short}: {one.help}" for one in SAFEGUARDS.values() if one.family == family)
 
 
 def _figures(card: EvaluationCard, family: str) -> pd.DataFrame:
@@ -68,7 +74,7 @@ def _figures(card: EvaluationCard, family: str) -> pd.DataFrame:
             continue
         cells = {label: _cell(name, models.get(label, {})) for label in (card.baseline_label, card.candidate_label, *others)}
         n = max((model.get(f"{name}_n") or 0 for model in models.values()), default=0)
-        rows.append({"figure": one.help, "n": n, **cells, "better": "more" if one.more_is_better else "less"})
+        rows.append({"figure": one.short, "n": n, **cells, "better": "more" if one.more_is_better else "less"})
         if name in _LEANING and any(f"{name}_leaning" in model for model in models.values()):
             leaning = {label: _cell(f"{name}_leaning", models.get(label, {}), like=name) for label in cells}
             rows.append({"figure": f"… {_LEANING[name]}", "n": n, **leaning, "better": "0"})

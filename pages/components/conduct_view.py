@@ -38,8 +38,9 @@ def show_conduct(card: EvaluationCard) -> None:
                 family.figures.rename(columns=names),
                 key=f"conduct-{card.id}-{family.name.lower().replace(' ', '-')}",
                 names=list(names.values()),
-                columns={"figure": st.column_config.TextColumn("Figure", width="large")},
+                columns={"figure": st.column_config.TextColumn("Figure", width="medium")},
             )
+            st.caption("  \n".join(plain(meaning) for meaning in family.meanings))
             _examples(family)
 
 
