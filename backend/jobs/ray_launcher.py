@@ -49,7 +49,7 @@ _NEVER_SENT = "The Ray cluster could not be reached when the job was to start."
 _REFUSED = "The Ray cluster refused this job; the worker's log says why."
 _WITHDRAWN = "Stopped before the Ray cluster had room for it."
 _NO_PLACE = (
-    "No node of the Ray cluster sees the run folder and the program. Mount the data folder and the program at the same "
+    "The Ray cluster's node does not see the run folder or the program. Mount the data folder and the program at the same "
     "paths on every node as on the worker's machine, then try the job again."
 )
 _NO_PROGRAM = "The trainer was not found on the Ray cluster's node: its Python must be at the same path there as here."
@@ -64,7 +64,8 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: until a forgotten job has ended for sure (nodes without their head end after 60), until the jobs of a silent
+    """Seconds: until a forgotten job has ended for sure (nodes whose head is gone end after 60, also when another has
+    taken its place: 58 were measured), until the jobs of a silent
     head are lost, between two questions to one, and until a child that got SIGTERM gets SIGKILL.
     """
 
