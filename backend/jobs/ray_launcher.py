@@ -64,9 +64,9 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: until a forgotten job has ended for sure (nodes whose head is gone end after 60, also when another has
-    taken its place: 58 were measured), until the jobs of a silent
-    head are lost, between two questions to one, and until a child that got SIGTERM gets SIGKILL.
+    """Seconds: until a forgotten job has ended for sure (nodes whose head is gone end after 60, also when another has taken its
+    place: 58 were measured), until the jobs of a silent head are lost, between two questions to one, and until a child that
+    got SIGTERM gets SIGKILL.
     """
 
     forgotten: float = 75.0
