@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 ROWS ?= 1000000
 
-.PHONY: scorecards help run test check format bench bench-rating bench-trainer bench-pages bench-dashboards bench-start bench-curation stress browser clean
+.PHONY: scorecards help run test test-cluster check format bench bench-rating bench-trainer bench-pages bench-dashboards bench-start bench-curation stress browser clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -19,6 +19,10 @@ run: $(VENV)/.installed  ## start web, worker and engine (PORT=8501 DATA=data)
 
 test: $(VENV)/.installed-dev browser check  ## lint, types, unit, page, database and browser tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
+
+test-cluster: $(VENV)/.installed-dev  ## installs Ray, and tries jobs and checks on two local nodes (some minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+	$(BIN)/python -m pytest tests/backend/jobs/test_ray_cluster.py tests/backend/curation/test_on_ray.py
 
 check: $(VENV)/.installed-dev  ## lint, types and architecture, in seconds
 	$(BIN)/ruff check .
