@@ -5,8 +5,10 @@ Promised: a revoked or expired session, and one of a deactivated account, resolv
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -56,11 +58,17 @@ def find_session(session: Session, token: str | None) -> LoginSession | None:
 
 def resolve(session: Session, token: str | None) -> Actor:
     """Who this token's session belongs to. Raises NotSignedIn."""
-    found = find_session(session, token)
-    account = session.get(Account, found.account_id) if found else None
-    if account is None or not account.is_active:
+    living = (col(LoginSession.revoked_at).is_(None), col(LoginSession.expires_at) > now(), col(Account.is_active))
+    query = (
+        select(Account, Membership.project_id, Membership.role)
+        .join(LoginSession, col(LoginSession.account_id) == Account.id)
+        .outerjoin(Membership, col(Membership.account_id) == Account.id)
+        .where(LoginSession.token_hash == token_hash(token or ""), *living)
+    )
+    found = session.exec(query).all() if token else []  # one statement: it is asked for at every look and every save
+    if not found:
         raise NotSignedIn("Your session has ended. Please sign in again; what you saved is safe.")
-    return actor_of(session, account)
+    return _actor(found[0][0], [(project_id, role) for _, project_id, role in found if role is not None])
 
 
 def look_up(database: Database, token: str) -> Actor:
@@ -84,12 +92,11 @@ def look_up(database: Database, token: str) -> Actor:
 def actor_of(session: Session, account: Account) -> Actor:
     """The Actor for an account, with its roles."""
     roles = session.exec(select(Membership.project_id, Membership.role).where(Membership.account_id == account.id)).all()
-    return Actor(
-        account_id=account.id,
-        label=account.email,
-        is_admin=account.is_admin,
-        roles=dict(roles),  # type: ignore[arg-type]
-    )
+    return _actor(account, roles)
+
+
+def _actor(account: Account, roles: Iterable[tuple[int, Any]]) -> Actor:
+    return Actor(account_id=account.id, label=account.email, is_admin=account.is_admin, roles=dict(roles))
 
 
 def end_session(session: Session, token: str) -> None:

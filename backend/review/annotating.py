@@ -13,12 +13,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import func
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
-from backend.errors import AlreadyDone, Conflict, Forbidden, InvalidInput, NotFound
+from backend.errors import AlreadyDone, Conflict, Forbidden, InvalidInput, LeaseLost, NotFound
 from backend.review import drafts, leases, mixing, qualifying, watching
 from backend.review.answers import has_passages, marked, ranking_by_id, rubric_of
 from backend.review.blinding import winner
@@ -26,9 +28,10 @@ from backend.review.rulings import load_record
 from backend.review.work_items import WorkItem, shown_ids, shown_texts, work_item, work_items
 from backend.store.models import Response
 from backend.store.records import RecordComment
-from backend.store.work import Annotation, Item, RubricVersion, Skip, Slot, Task
+from backend.store.work import Annotation, Draft, Item, RubricVersion, Skip, Slot, Task
 from backend.vocabulary import Action, RecordStatus, TaskKind, TaskStatus, Verdict
 
+_NO_ITEM = "There is no such item."
 LONGEST_COMMENT = 5000
 LONGEST_TIME = 24 * 3600.0
 
@@ -47,17 +50,11 @@ def next_items(
 ) -> tuple[WorkItem, ...]:
     """Up to `count` items to answer now, held for this rater; `besides` are slots already in hand. Empty: nothing left."""
     task = _task(session, actor, task_id)
-    only = mixing.mix_in(session, task, _account(actor), count)
-    found = leases.claim_many(
-        session,
-        task_id=task_id,
-        account_id=_account(actor),
-        seconds=task.lease_seconds,
-        count=count,
-        besides=besides,
-        purpose=only,
-    )
-    items = work_items(session, task, found)
+    account_id = _account(actor)
+    leases.one_at_a_time(session, task_id, account_id)
+    only = mixing.mix_in(session, task, account_id, count)
+    given: dict[str, Any] = {"seconds": task.lease_seconds, "count": count, "besides": besides, "purpose": only}
+    items = work_items(task, leases.take_many(session, task=task, account_id=account_id, **given))
     session.commit()
     return items
 
@@ -80,10 +77,8 @@ def submit(
     `ranking` lists the places of what was shown, the best first. `rubric_version` is the one that the rater saw; none
     means the task's newest.
     """
-    task = _task_of_slot(session, actor, slot_id)
-    account_id = _account(actor)
-    slot = _slot_in_hand(session, slot_id, account_id, fence)
-    item = session.get_one(Item, slot.item_id)
+    slot, task, account_id = _in_hand(session, actor, slot_id, fence)
+    item, answered, drafted = _locked_item(session, slot, account_id)
     annotation = Annotation(
         project_id=task.project_id,
         task_id=slot.task_id,
@@ -91,15 +86,16 @@ def submit(
         slot_id=slot_id,
         fence=fence,
         account_id=account_id,
-        number=_answered(session, slot.item_id, account_id) + 1,
+        number=answered + 1,
         rubric_version=task.rubric_version if rubric_version is None else rubric_version,
         comment=_comment(comment),
         seconds=None if seconds is None else min(max(float(seconds), 0.0), LONGEST_TIME),
     )
     _fill_in(session, annotation, task, slot, item, _Given(answers, verdict, ranking))
     session.add(annotation)
-    drafts.forget(session, item_id=slot.item_id, account_id=account_id)
-    leases.finish(session, slot=slot)
+    if drafted:
+        drafts.forget(session, item_id=slot.item_id, account_id=account_id)
+    leases.finish(session, slot=slot, item=item)
     watching.score_copy(session, task, item, annotation)
     session.commit()
     return annotation
@@ -107,18 +103,14 @@ def submit(
 
 def save_draft(*, session: Session, actor: Actor, slot_id: int, fence: int, content: Mapping[str, Any]) -> None:
     """Keep what was chosen and written so far, for this rater alone, until the answer is saved."""
-    _task_of_slot(session, actor, slot_id)
-    account_id = _account(actor)
-    slot = _slot_in_hand(session, slot_id, account_id, fence)
+    slot, _, account_id = _in_hand(session, actor, slot_id, fence)
     drafts.put(session, item_id=slot.item_id, account_id=account_id, content=content)
     session.commit()
 
 
 def skip(*, session: Session, actor: Actor, slot_id: int, fence: int, reason: str = "") -> None:
     """Pass an item on to somebody else; it is not offered to this rater again."""
-    _task_of_slot(session, actor, slot_id)
-    account_id = _account(actor)
-    slot = _slot_in_hand(session, slot_id, account_id, fence)
+    slot, _, account_id = _in_hand(session, actor, slot_id, fence)
     if slot.done_at is not None:
         raise Conflict("You have answered this item. Change the answer, or keep it as it was.")
     session.add(Skip(item_id=slot.item_id, account_id=account_id, reason=_comment(reason)))
@@ -134,8 +126,7 @@ def flag(*, session: Session, actor: Actor, slot_id: int, fence: int, text: str)
     Its record goes to the head of the review queue. An approval stays in force until an expert rules: raters cannot take
     one away.
     """
-    task = _task_of_slot(session, actor, slot_id)
-    slot = _slot_in_hand(session, slot_id, _account(actor), fence)
+    slot, task, _ = _in_hand(session, actor, slot_id, fence)
     if not text.strip():
         raise InvalidInput("Please write what is wrong, so that an expert can look at it.")
     item = session.get_one(Item, slot.item_id)
@@ -175,8 +166,7 @@ def undo_last(*, session: Session, actor: Actor, task_id: int) -> WorkItem:
 
 def keep(*, session: Session, actor: Actor, slot_id: int, fence: int) -> None:
     """End a correction without one: the earlier answer stands. Nothing happens where the slot is not being corrected."""
-    _task_of_slot(session, actor, slot_id)
-    slot = _slot_in_hand(session, slot_id, _account(actor), fence)
+    slot, _, _ = _in_hand(session, actor, slot_id, fence)
     if slot.done_at is not None:
         leases.finish(session, slot=slot)
     session.commit()
@@ -184,7 +174,10 @@ def keep(*, session: Session, actor: Actor, slot_id: int, fence: int) -> None:
 
 def heartbeat(*, session: Session, actor: Actor, slot_id: int, fence: int) -> None:
     """Hold an item on for another lease time. Raises LeaseLost."""
-    task = _task_of_slot(session, actor, slot_id)
+    task_id = session.exec(select(Slot.task_id).where(Slot.id == slot_id)).one_or_none()
+    if task_id is None:
+        raise NotFound(_NO_ITEM)
+    task = _task(session, actor, task_id)
     leases.heartbeat(session, slot_id=slot_id, account_id=_account(actor), fence=fence, seconds=task.lease_seconds)
     session.commit()
 
@@ -206,37 +199,52 @@ def _account(actor: Actor) -> int:
 
 
 def _task(session: Session, actor: Actor, task_id: int) -> Task:
-    task = session.get(Task, task_id)
+    task = session.get(Task, task_id, populate_existing=True)
     if task is None:
         raise NotFound("There is no such task.")
     check(actor, Action.RATE, task.project_id)
     return task
 
 
-def _task_of_slot(session: Session, actor: Actor, slot_id: int) -> Task:
-    task_id = session.exec(select(Slot.task_id).where(Slot.id == slot_id)).one_or_none()
-    if task_id is None:
-        raise NotFound("There is no such item.")
-    return _task(session, actor, task_id)
+def _in_hand(session: Session, actor: Actor, slot_id: int, fence: int) -> tuple[Slot, Task, int]:
+    """The slot that the actor holds, locked before anything else is read; its task and the actor's account.
+
+    As `leases.held`, but an answer that was saved under this very token is AlreadyDone also after a correction began.
+    """
+    query = sql_select(Slot, Task).join(Task, col(Task.id) == Slot.task_id).where(col(Slot.id) == slot_id)
+    locking = query.with_for_update(of=Slot, key_share=True).execution_options(populate_existing=True)
+    found = session.execute(locking).one_or_none()
+    if found is None:
+        raise NotFound(_NO_ITEM)
+    slot, task = found
+    check(actor, Action.RATE, task.project_id)
+    account_id = _account(actor)
+    try:
+        return leases.held_by(slot, account_id=account_id, fence=fence), task, account_id
+    except LeaseLost:
+        saved_before = select(Annotation.id).where(
+            Annotation.item_id == slot.item_id,
+            Annotation.account_id == account_id,
+            Annotation.slot_id == slot_id,
+            Annotation.fence == fence,
+        )
+        if session.exec(saved_before).first() is None:
+            raise
+    raise AlreadyDone("This answer was saved before; it was not saved twice.")
 
 
-def _slot_in_hand(session: Session, slot_id: int, account_id: int, fence: int) -> Slot:
-    """`leases.held`, but an answer that was saved under this very token is AlreadyDone also after a correction began."""
-    saved_before = select(Annotation.id).where(
-        Annotation.item_id == select(Slot.item_id).where(Slot.id == slot_id).scalar_subquery(),
-        Annotation.account_id == account_id,
-        Annotation.slot_id == slot_id,
-        Annotation.fence == fence,
-    )
-    if session.exec(saved_before).first() is not None:
-        raise AlreadyDone("This answer was saved before; it was not saved twice.")
-    return leases.held(session, slot_id=slot_id, account_id=account_id, fence=fence)
+def _locked_item(session: Session, slot: Slot, account_id: int) -> tuple[Item, int, bool]:
+    """The item of a slot that is locked; the number of the rater's newest answer to it, 0 for none; whether they have a draft.
 
-
-def _answered(session: Session, item_id: int, account_id: int) -> int:
-    """The number of this rater's newest answer to the item; 0 for none."""
-    numbers = select(Annotation.number).where(Annotation.item_id == item_id, Annotation.account_id == account_id)
-    return max(session.exec(numbers), default=0)
+    Two raters who finish an item at once follow one another from here on.
+    """
+    mine = (Annotation.item_id == slot.item_id, Annotation.account_id == account_id)
+    newest = select(func.coalesce(func.max(Annotation.number), 0)).where(*mine).scalar_subquery()
+    draft = select(Draft.id).where(Draft.item_id == slot.item_id, Draft.account_id == account_id).exists()
+    query = sql_select(Item, newest, draft).where(col(Item.id) == slot.item_id)
+    locking = query.with_for_update(of=Item, key_share=True).execution_options(populate_existing=True)
+    item, answered, drafted = session.execute(locking).one()
+    return item, answered, drafted
 
 
 def _fill_in(session: Session, annotation: Annotation, task: Task, slot: Slot, item: Item, given: _Given) -> None:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from backend.store.work import Item, Slot
 from backend.vocabulary import ItemPurpose, ItemStatus
 
 
-def copy_item(session: Session, original: Item, account_id: int, purpose: ItemPurpose, *, position: int) -> Item:
-    """Ask this of one rater, for a purpose of its own."""
-    copied = Item(
+def copy_items(session: Session, placed: Sequence[tuple[int, int]], account_id: int, purpose: ItemPurpose) -> None:
+    """Ask the same things, given as (original item, position), of one rater, for a purpose of its own."""
+    query = select(Item).where(col(Item.id).in_([original_id for original_id, _ in placed]))
+    originals = {item.id: item for item in session.exec(query)} if placed else {}
+    copies = [_copy(originals[original_id], account_id, purpose, position) for original_id, position in placed]
+    session.add_all(copies)
+    session.flush()
+    session.add_all([Slot(task_id=copied.task_id, item_id=copied.id or 0, number=1) for copied in copies])
+    session.flush()
+
+
+def _copy(original: Item, account_id: int, purpose: ItemPurpose, position: int) -> Item:
+    return Item(
         task_id=original.task_id,
         position=position,
         record_id=original.record_id,
@@ -24,11 +36,6 @@ def copy_item(session: Session, original: Item, account_id: int, purpose: ItemPu
         only_account_id=account_id,
         why=original.why,
     )
-    session.add(copied)
-    session.flush()
-    session.add(Slot(task_id=original.task_id, item_id=copied.id or 0, number=1))
-    session.flush()
-    return copied
 
 
 def close_copies(

@@ -17,7 +17,8 @@ from backend.access.actors import Actor
 from backend.access.policy import check, may
 from backend.review.answers import rubric_of
 from backend.review.grading import is_right
-from backend.review.leases import may_answer, may_take_part
+from backend.review.leases import may_take_part
+from backend.review.offers import may_answer
 from backend.rubrics import Question
 from backend.store.base import now
 from backend.store.work import Annotation, Item, Slot, Task

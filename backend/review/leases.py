@@ -15,28 +15,28 @@ away for the clock alone. Not promised: a strict order when several claim at onc
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, literal, or_
+from sqlalchemy import and_, func
 from sqlalchemy import select as sql_select
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from backend.errors import AlreadyDone, LeaseLost
+from backend.review.offers import Offers, is_free, may_answer, own_first
 from backend.review.recalling import Memory
 from backend.review.settling import settle
 from backend.store.base import now
 from backend.store.items import add_items as add_items
-from backend.store.work import Annotation, Item, Skip, Slot, Task
+from backend.store.work import Draft, Item, Slot, Task
 from backend.task_options import TaskOptions
-from backend.vocabulary import ItemPurpose, ItemStatus, TaskStatus
+from backend.vocabulary import ItemPurpose, TaskStatus
 
 _LOST = "This item was given to somebody else, or given back, because it lay untouched for too long. Nothing was saved for it."
-_FIRST_WINDOW = 64
-_WIDEST_WINDOW = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,21 @@ class Lease:
     expires_at: datetime
     swapped: bool | None
     drawn: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A lease with what was read for it: its rows, the rater's draft, why the item stands there, the responses by id.
+
+    A response has `version_id`, `prompt`, `reference` and `text`.
+    """
+
+    lease: Lease
+    item: Item
+    slot: Slot
+    draft: Mapping[str, Any]
+    why: str
+    responses: Mapping[int, Any]
 
 
 def may_take_part(task: Task, account_id: int) -> bool:
@@ -84,33 +99,41 @@ def claim_many(
     """
     one_at_a_time(session, task_id, account_id)
     task = session.get(Task, task_id, populate_existing=True)
-    if task is None or task.status is not TaskStatus.OPEN or not may_take_part(task, account_id):
+    if task is None:
         return []
-    of_purpose = () if purpose is None else (Item.purpose == purpose,)
-    held_before = (
-        select(Slot)
-        .join(Item, col(Item.id) == Slot.item_id)
-        .where(
-            *of_purpose,
-            Slot.task_id == task_id,
-            Slot.account_id == account_id,
-            col(Slot.done_at).is_(None),
-            col(Slot.expires_at) > now(),
-            col(Slot.id).not_in(list(besides)),
-        )
-        .order_by(col(Item.position), col(Item.id))
-        .limit(count)
-        .with_for_update(of=Slot, key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    memory = Memory(session, task_id, account_id)
-    leases = [_take(session, slot, account_id, seconds, memory) for slot in session.exec(held_before).all()]
-    for item_id in open_to(session, task_id, account_id, purpose) if len(leases) < count else ():
-        if slot := _free_slot(session, item_id, account_id):
-            leases.append(_take(session, slot, account_id, seconds, memory))
-        if len(leases) == count:
-            break
-    return leases
+    given: dict[str, Any] = {"seconds": seconds, "count": count, "besides": besides, "purpose": purpose}
+    return [one.lease for one in take_many(session, task=task, account_id=account_id, **given)]
+
+
+def take_many(
+    session: Session,
+    *,
+    task: Task,
+    account_id: int,
+    seconds: int,
+    count: int,
+    besides: Collection[int] = (),
+    purpose: ItemPurpose | None = None,
+) -> list[Taken]:
+    """`claim_many` for a caller who has taken the account's turn (`one_at_a_time`) and wants to show the items.
+
+    Costs the same few statements however many are taken.
+    """
+    if task.status is not TaskStatus.OPEN or not may_take_part(task, account_id):
+        return []
+    offers = Offers(session, task.id or 0, account_id, purpose)
+    held_before = [one.slot_id for one in offers.held(besides, count)]
+    rows = _locked_rows(session, held_before, account_id) if held_before else []
+    if len(rows) < count:
+        rows += _free_rows(session, offers, account_id, count - len(rows))
+    memory = Memory(session, task.id or 0, account_id)
+    memory.look_at([item for _, item, *_ in rows])
+    leases = [_take(slot, item, account_id, seconds, memory) for slot, item, *_ in rows]
+    session.flush()
+    return [
+        Taken(lease, item, slot, draft or {}, item.why if item.copy_of is None else why or "", memory.responses)
+        for lease, (slot, item, draft, why) in zip(leases, rows, strict=True)
+    ]
 
 
 def claim_item(session: Session, *, item_id: int, account_id: int, seconds: int) -> Lease | None:
@@ -131,7 +154,11 @@ def claim_item(session: Session, *, item_id: int, account_id: int, seconds: int)
             col(Slot.expires_at) > now(),
         )
         slot = session.exec(own.with_for_update(key_share=True)).first()
-    return None if slot is None else _take(session, slot, account_id, seconds, Memory(session, item.task_id, account_id))
+    if slot is None:
+        return None
+    lease = _take(slot, item, account_id, seconds, Memory(session, item.task_id, account_id))
+    session.flush()
+    return lease
 
 
 def heartbeat(session: Session, *, slot_id: int, account_id: int, fence: int, seconds: int) -> datetime:
@@ -173,7 +200,11 @@ def held(session: Session, *, slot_id: int, account_id: int, fence: int) -> Slot
 
     A done slot that was reopened for a correction is held too.
     """
-    slot = _locked(session, slot_id)
+    return held_by(_locked(session, slot_id), account_id=account_id, fence=fence)
+
+
+def held_by(slot: Slot | None, *, account_id: int, fence: int) -> Slot:
+    """`held`, of a slot that is locked."""
     if slot is None or slot.account_id != account_id or slot.fence != fence:
         raise LeaseLost(_LOST)
     if slot.done_at is not None and slot.expires_at is None:
@@ -181,13 +212,16 @@ def held(session: Session, *, slot_id: int, account_id: int, fence: int) -> Slot
     return slot
 
 
-def finish(session: Session, *, slot: Slot) -> None:
-    """Mark the slot done, and settle what becomes of its item; the answer itself has been added before."""
+def finish(session: Session, *, slot: Slot, item: Item | None = None) -> None:
+    """Mark the slot done, and settle what becomes of its item; the answer itself has been added before.
+
+    `item` is its row, where the caller has locked it.
+    """
     slot.done_at = slot.done_at or now()
     slot.expires_at = None
     session.add(slot)
     session.flush()
-    settle(session, item_id=slot.item_id)
+    settle(session, item_id=slot.item_id, locked=item)
 
 
 def reopen(session: Session, *, slot_id: int, account_id: int, seconds: int) -> Lease:
@@ -208,66 +242,12 @@ def one_at_a_time(session: Session, task_id: int, account_id: int) -> None:
         session.execute(select(func.pg_advisory_xact_lock(task_id, account_id)))
 
 
-def open_to(session: Session, task_id: int, account_id: int, purpose: ItemPurpose | None = None) -> Iterator[int]:
-    """Ids of open items with a free slot that this account may answer, by position: those meant for it alone among the rest.
-
-    Read in windows of positions that grow, and with look-ups that no planner can turn into joins: so the first item of
-    100,000 takes milliseconds, also on a database whose statistics are not up to date. With `purpose`, of those alone.
-    """
-    open_items = (Item.task_id == task_id, Item.status == ItemStatus.OPEN)
-    own = select(Item.position, Item.id).where(*open_items, Item.only_account_id == account_id, *may_answer(account_id))
-    if purpose is not None:
-        own = own.where(Item.purpose == purpose)
-    mine = deque(session.exec(own.order_by(col(Item.position), col(Item.id))).all())
-    for position, item_id in _open_to_all(session, task_id, account_id) if purpose in (None, ItemPurpose.WORK) else ():
-        while mine and mine[0] < (position, item_id):
-            yield mine.popleft()[1] or 0
-        yield item_id
-    yield from (item_id or 0 for _, item_id in mine)
-
-
-def _open_to_all(session: Session, task_id: int, account_id: int) -> Iterator[tuple[int, int]]:
-    """(position, id) of the items that are meant for nobody in particular."""
-    open_items = (Item.task_id == task_id, Item.status == ItemStatus.OPEN, col(Item.only_account_id).is_(None))
-    start, width = 0, _FIRST_WINDOW
-    while True:
-        start = session.exec(select(func.min(Item.position)).where(*open_items, Item.position >= start)).one()
-        if start is None:
-            return
-        window = (col(Item.position) >= start, col(Item.position) < start + width)
-        query = select(Item.position, Item.id).where(*open_items, *window, *may_answer(account_id))
-        found = session.exec(query.order_by(col(Item.position), col(Item.id)).limit(_FIRST_WINDOW)).all()
-        yield from ((position, item_id or 0) for position, item_id in found)
-        start = found[-1][0] + 1 if len(found) == _FIRST_WINDOW else start + width
-        width = min(width * 8, _WIDEST_WINDOW)
-
-
-def may_answer(account_id: int) -> tuple[ColumnElement[bool], ...]:
-    """Conditions on an item: a slot is free, and this account holds none, has not answered, has not skipped; and the item
-    is meant for everybody or for this account."""
-    free = _lookup(Slot, col(Slot.done_at).is_(None), or_(col(Slot.account_id).is_(None), col(Slot.expires_at) <= now()))
-    holds = _lookup(Slot, col(Slot.account_id) == account_id, or_(col(Slot.done_at).is_not(None), col(Slot.expires_at) > now()))
-    answered = _lookup(Annotation, col(Annotation.account_id) == account_id)
-    skipped = _lookup(Skip, col(Skip.account_id) == account_id)
-    meant = or_(col(Item.only_account_id).is_(None), col(Item.only_account_id) == account_id)
-    return meant, holds.is_(None), answered.is_(None), skipped.is_(None), free.is_not(None)
-
-
-def _lookup(table: Any, *conditions: ColumnElement[bool]) -> ColumnElement[Any]:
-    of_item = table.item_id == Item.id
-    return sql_select(literal(1)).where(of_item, *conditions).limit(1).correlate(Item).scalar_subquery()
-
-
 def _free_slot(session: Session, item_id: int, account_id: int) -> Slot | None:
     """A free slot of the item, locked; the account's own expired one before others."""
     query = (
         select(Slot)
-        .where(
-            Slot.item_id == item_id,
-            col(Slot.done_at).is_(None),
-            or_(col(Slot.account_id).is_(None), col(Slot.expires_at) <= now()),
-        )
-        .order_by(case((col(Slot.account_id) == account_id, 0), else_=1), col(Slot.number))
+        .where(Slot.item_id == item_id, *is_free())
+        .order_by(*own_first(account_id))
         .limit(1)
         .with_for_update(skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
@@ -275,8 +255,43 @@ def _free_slot(session: Session, item_id: int, account_id: int) -> Slot | None:
     return session.exec(query).first()
 
 
-def _take(session: Session, slot: Slot, account_id: int, seconds: int, memory: Memory) -> Lease:
-    item = session.get_one(Item, slot.item_id)
+def _free_rows(session: Session, offers: Offers, account_id: int, count: int) -> list[Any]:
+    """Rows of up to `count` free slots, locked. Where somebody is faster the next items are tried, and only when there are
+    no more, other slots of those."""
+    rows: list[Any] = []
+    missed: list[int] = []
+    left = iter(offers)
+    while len(rows) < count and (wanted := list(islice(left, count - len(rows)))):
+        found = _locked_rows(session, [one.slot_id for one in wanted], account_id, free=True)
+        rows += found
+        missed += sorted({one.item_id for one in wanted} - {item.id for _, item, *_ in found})
+    for item_id in missed:
+        if len(rows) < count and (slot := _free_slot(session, item_id, account_id)):
+            rows += _locked_rows(session, [slot.id or 0], account_id)
+    return sorted(rows, key=lambda row: (row[1].position, row[1].id))
+
+
+def _locked_rows(session: Session, slot_ids: Sequence[int], account_id: int, *, free: bool = False) -> list[Any]:
+    """(slot, item, the account's draft, what the original of a copy says why), by position.
+
+    With `free`, slots that are free and that nobody else is taking; else those that the account holds, or has locked.
+    """
+    original = aliased(Item)
+    query = (
+        sql_select(Slot, Item, col(Draft.content), col(original.why))
+        .join(Item, col(Item.id) == Slot.item_id)
+        .outerjoin(Draft, and_(col(Draft.item_id) == Item.id, col(Draft.account_id) == account_id))
+        .outerjoin(original, col(original.id) == Item.copy_of)
+        .where(col(Slot.id).in_(slot_ids))
+        .order_by(col(Item.position), col(Item.id))
+        .with_for_update(of=Slot, skip_locked=free, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    still = is_free() if free else (col(Slot.done_at).is_(None),)
+    return list(session.execute(query.where(*still)))
+
+
+def _take(slot: Slot, item: Item, account_id: int, seconds: int, memory: Memory) -> Lease:
     at = now()
     is_new = slot.account_id != account_id
     if item.first_response_id is not None and (is_new or slot.swapped is None):
@@ -287,8 +302,6 @@ def _take(session: Session, slot: Slot, account_id: int, seconds: int, memory: M
     slot.fence += 1
     slot.claimed_at = at
     slot.expires_at = at + timedelta(seconds=seconds)
-    session.add(slot)
-    session.flush()
     return _lease(slot, account_id, slot.expires_at)
 
 

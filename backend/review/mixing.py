@@ -19,7 +19,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from backend.review import leases, mixture, qualifying
-from backend.review.copying import copy_item
+from backend.review.copying import copy_items
+from backend.review.offers import Offers
 from backend.store.base import now
 from backend.store.work import Annotation, Gold, Item, Skip, Slot, Task
 from backend.task_options import TaskOptions
@@ -36,7 +37,7 @@ def mix_in(session: Session, task: Task, account_id: int, count: int = 1) -> Ite
     """Make the copies that are due among the rater's next `count` items.
 
     Returns CALIBRATION where nothing else may be handed out yet, None where everything may. One query tells that nothing
-    is due; none is made where the task mixes nothing in.
+    is due; none is made where the task mixes nothing in. The caller has taken the account's turn (`leases.one_at_a_time`).
     """
     options = TaskOptions.from_json(task.options)
     if task.kind is TaskKind.LABEL or task.status is not TaskStatus.OPEN or not leases.may_take_part(task, account_id):
@@ -44,10 +45,7 @@ def mix_in(session: Session, task: Task, account_id: int, count: int = 1) -> Ite
     if options.calibration_pass is not None and qualifying.hold_back(session, task, account_id):
         return ItemPurpose.CALIBRATION
     if options.gold_share + options.repeat_share > 0:
-        due = _due(session, task, account_id, options, count)
-        if due:
-            leases.one_at_a_time(session, task.id or 0, account_id)
-            _make(session, task, account_id, _due(session, task, account_id, options, count))
+        _make(session, task, account_id, _due(session, task, account_id, options, count))
     return None
 
 
@@ -106,20 +104,18 @@ def _make(session: Session, task: Task, account_id: int, due: Sequence[tuple[int
     """Make the copies, each at the position of the item that it should come with; none where no real items are left."""
     if not due:
         return
-    ahead = list(islice(leases.open_to(session, task.id or 0, account_id), due[-1][0] + 1))
-    if not ahead:
+    places = [offer.position for offer in islice(Offers(session, task.id or 0, account_id), due[-1][0] + 1)]
+    if not places:
         return
-    found = session.exec(select(Item.id, Item.position).where(col(Item.id).in_(ahead)))
-    positions = dict(found.all())
-    places = [positions[item_id] for item_id in ahead]
-    sources = {
-        ItemPurpose.GOLD: iter(_unseen_gold(session, task, account_id)),
-        ItemPurpose.REPEAT: iter(_earlier_answers(session, task, account_id)),
-    }
+    originals = {ItemPurpose.GOLD: _unseen_gold, ItemPurpose.REPEAT: _earlier_answers}
+    wanted = {purpose for offset, purpose in due if offset < len(places)}
+    sources = {purpose: iter(originals[purpose](session, task, account_id)) for purpose in wanted}
+    chosen: dict[ItemPurpose, list[tuple[int, int]]] = {purpose: [] for purpose in sorted(wanted)}
     for offset, purpose in due:
-        original_id = next(sources[purpose], None)
-        if original_id is not None and offset < len(places):
-            copy_item(session, session.get_one(Item, original_id), account_id, purpose, position=places[offset])
+        if offset < len(places) and (original_id := next(sources[purpose], None)) is not None:
+            chosen[purpose].append((original_id, places[offset]))
+    for purpose, placed in chosen.items():
+        copy_items(session, placed, account_id, purpose)
 
 
 def _unseen_gold(session: Session, task: Task, account_id: int) -> list[int]:

@@ -20,7 +20,7 @@ from backend.access.policy import check
 from backend.errors import NotFound
 from backend.review import leases, mixture
 from backend.review.answers import rubric_of
-from backend.review.copying import close_copies, copy_item
+from backend.review.copying import close_copies, copy_items
 from backend.review.grading import Feedback, feedback_for
 from backend.review.work_items import shown_ids
 from backend.store.base import now
@@ -184,8 +184,8 @@ def _begin_round(session: Session, task: Task, account_id: int, found: Qualifica
     chosen = _gold_for_round(session, task, account_id, attempt)
     if not chosen:
         return False
-    for position, item_id in enumerate(chosen):
-        copy_item(session, session.get_one(Item, item_id), account_id, ItemPurpose.CALIBRATION, position=position)
+    placed = [(item_id, position) for position, item_id in enumerate(chosen)]
+    copy_items(session, placed, account_id, ItemPurpose.CALIBRATION)
     found = found or Qualification(task_id=task.id or 0, account_id=account_id)
     found.attempt, found.asked, found.answered, found.correct = attempt, len(chosen), 0, 0
     session.add(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, func
@@ -31,30 +31,43 @@ class Memory:
     def __init__(self, session: Session, task_id: int, account_id: int) -> None:
         self._session, self._task_id, self._account_id = session, task_id, account_id
         self._chance: random.Random = secrets.SystemRandom()  # what no seed can tell
-        self._shown: Shown | None = None
+        self._shown = Shown()
+        self._recalled: set[Any] = set()
+        self.responses: dict[int, Any] = {}
+        """What was read of responses, by id: their version, prompt, reference and text."""
+
+    def look_at(self, items: Collection[Item]) -> None:
+        """Read the responses of all these items at once."""
+        wanted = {response_id for item in items for response_id in responses_of(item)}
+        columns: Any = (Response.id, Response.version_id, Response.prompt, Response.reference, Response.text)
+        query = sql_select(*columns).where(col(Response.id).in_(wanted))
+        self.responses |= {row.id: row for row in self._session.execute(query)} if wanted else {}
 
     def draw_side(self, item: Item) -> bool:
         """Whether the second response of a comparison stands on the left this time."""
         pair = (item.first_response_id or 0, item.second_response_id or 0)
         versions = self._versions(pair)
         first, second = (versions.get(response_id, 0) for response_id in pair)
-        return self._recalled().side(first, second, bit=self._chance.getrandbits(1))
+        return self._with(self._recall_sides).side(first, second, bit=self._chance.getrandbits(1))
 
     def draw_order(self, item: Item) -> list[int]:
         """The responses of a ranking from left to right."""
         response_ids = item.response_ids or []
         versions = self._versions(response_ids)
         writers = [(response_id, versions.get(response_id, 0)) for response_id in response_ids]
-        return self._recalled().order(writers, chance=self._chance)
+        return self._with(self._recall_orders).order(writers, chance=self._chance)
 
-    def _recalled(self) -> Shown:
-        if self._shown is None:
-            self._shown = Shown()
-            self._recall_sides(self._shown)
-            self._recall_orders(self._shown)
+    def _with(self, recall: Callable[[Shown], None]) -> Shown:
+        """What was shown before, as far as this draw needs it."""
+        if recall not in self._recalled:
+            self._recalled.add(recall)
+            recall(self._shown)
         return self._shown
 
     def _versions(self, response_ids: Collection[int]) -> dict[int, int]:
+        known = {one: self.responses[one].version_id or 0 for one in response_ids if one in self.responses}
+        if len(known) == len(set(response_ids)):
+            return known
         query = select(Response.id, Response.version_id).where(col(Response.id).in_(response_ids))
         return {response_id or 0: version_id or 0 for response_id, version_id in self._session.exec(query)}
 
@@ -83,3 +96,9 @@ class Memory:
         versions = self._versions({response_id for drawn in orders for response_id in drawn}) if orders else {}
         for drawn in orders:
             shown.note_order([versions.get(response_id, 0) for response_id in drawn])
+
+
+def responses_of(item: Item) -> tuple[int, ...]:
+    """The ids of all responses that an item is about."""
+    one = (item.response_id, item.first_response_id, item.second_response_id)
+    return (*(response_id for response_id in one if response_id is not None), *(item.response_ids or ()))

@@ -23,11 +23,13 @@ from backend.task_options import TaskOptions
 from backend.vocabulary import ItemPurpose, ItemStatus, TaskKind
 
 
-def settle(session: Session, *, item_id: int) -> None:
-    """Bring the item's status, its dispute and its slots in line with what was answered so far."""
-    item = session.exec(
-        select(Item).where(Item.id == item_id).with_for_update(key_share=True).execution_options(populate_existing=True)
-    ).one()
+def settle(session: Session, *, item_id: int, locked: Item | None = None) -> None:
+    """Bring the item's status, its dispute and its slots in line with what was answered so far.
+
+    `locked` is its row, where the caller has read and locked it in this transaction.
+    """
+    query = select(Item).where(Item.id == item_id).with_for_update(key_share=True)
+    item = locked or session.exec(query.execution_options(populate_existing=True)).one()
     task = session.get_one(Task, item.task_id)
     slots = session.exec(select(Slot).where(Slot.item_id == item_id).order_by(col(Slot.number))).all()
     waiting = [slot for slot in slots if slot.done_at is None]

@@ -19,7 +19,8 @@ from backend.access.policy import check
 from backend.conversations import Message, messages_from_json
 from backend.review import planning, pool_queries
 from backend.review.drawing import Answer
-from backend.review.leases import may_answer, may_take_part
+from backend.review.leases import may_take_part
+from backend.review.offers import may_answer
 from backend.review.queueing import QUEUE
 from backend.review.selections import Selection
 from backend.review.tasking import rubric_of

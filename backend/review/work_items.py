@@ -7,7 +7,7 @@ item says what it is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -16,7 +16,8 @@ from backend.conversations import Message, messages_from_json
 from backend.review import drafts
 from backend.review.answers import ranking_by_place
 from backend.review.blinding import sides
-from backend.review.leases import Lease
+from backend.review.leases import Lease, Taken
+from backend.review.recalling import Memory
 from backend.store.models import Response
 from backend.store.work import Annotation, Item, Slot, Task
 from backend.vocabulary import ItemPurpose, Verdict
@@ -57,48 +58,44 @@ def shown_ids(item: Item, slot: Slot) -> tuple[int, ...]:
 
 def shown_texts(session: Session, shown: Sequence[int]) -> tuple[str, ...]:
     """The texts that belong to `shown_ids`."""
-    return tuple(session.get_one(Response, response_id).text for response_id in shown)
+    texts = dict(session.exec(select(Response.id, Response.text).where(col(Response.id).in_(shown))).all())
+    return tuple(texts[response_id] for response_id in shown)
 
 
-def work_items(session: Session, task: Task, leases: Sequence[Lease]) -> tuple[WorkItem, ...]:
-    """What the holder of these leases sees, in their order; their texts are read all at once."""
-    pairs = [(session.get_one(Item, lease.item_id), session.get_one(Slot, lease.slot_id)) for lease in leases]
-    wanted = {response_id for item, slot in pairs for response_id in shown_ids(item, slot)}
-    read = session.exec(select(Response).where(col(Response.id).in_(wanted))).all()  # held until all are looked up below
-    found = tuple(work_item(session, task, lease) for lease in leases)
-    del read
-    return found
+def work_items(task: Task, taken: Sequence[Taken]) -> tuple[WorkItem, ...]:
+    """What the holder of these leases sees, in their order."""
+    return tuple(_work_item(task, one) for one in taken)
 
 
-def work_item(session: Session, task: Task, lease: Lease, before: Annotation | None = None) -> WorkItem:
-    """What the holder of this lease sees; with `before`, their answer that is to be corrected."""
-    item = session.get_one(Item, lease.item_id)
-    shown = shown_ids(item, session.get_one(Slot, lease.slot_id))
-    first = session.get_one(Response, shown[0])
-    earlier: dict[str, Any] = {}
-    if before is not None:
-        earlier = {
-            "answers": before.answers,
-            "verdict": before.verdict,
-            "ranking": ranking_by_place(before.ranking or (), shown=shown),
-            "comment": before.comment,
-            "correcting": True,
-        }
-    return WorkItem(
-        slot_id=lease.slot_id,
-        fence=lease.fence,
-        messages=messages_from_json(first.prompt),
-        texts=shown_texts(session, shown),
-        reference=first.reference if task.options.get("show_reference") else "",
-        draft=drafts.of(session, item_id=lease.item_id, account_id=lease.account_id),
-        rubric_version=task.rubric_version,
-        practice=item.purpose is ItemPurpose.CALIBRATION,
-        why=_why(session, item),
-        **earlier,
+def work_item(session: Session, task: Task, lease: Lease, before: Annotation) -> WorkItem:
+    """What the holder of this lease sees of an item that they answered, with that answer, to correct it."""
+    item, slot = session.get_one(Item, lease.item_id), session.get_one(Slot, lease.slot_id)
+    original = session.get(Item, item.copy_of) if item.copy_of is not None else None
+    memory = Memory(session, lease.task_id, lease.account_id)
+    memory.look_at([item])
+    draft = drafts.of(session, item_id=lease.item_id, account_id=lease.account_id)
+    taken = Taken(lease, item, slot, draft, (original or item).why, memory.responses)
+    return replace(
+        _work_item(task, taken),
+        answers=before.answers,
+        verdict=before.verdict,
+        ranking=ranking_by_place(before.ranking or (), shown=shown_ids(item, slot)),
+        comment=before.comment,
+        correcting=True,
     )
 
 
-def _why(session: Session, item: Item) -> str:
-    """What put the item at its place; a copy says what its original says, so that nothing tells them apart."""
-    original = session.get(Item, item.copy_of) if item.copy_of is not None else None
-    return original.why if original is not None else item.why
+def _work_item(task: Task, taken: Taken) -> WorkItem:
+    """A copy says what its original says of its place, so that nothing tells them apart."""
+    shown = [taken.responses[response_id] for response_id in shown_ids(taken.item, taken.slot)]
+    return WorkItem(
+        slot_id=taken.lease.slot_id,
+        fence=taken.lease.fence,
+        messages=messages_from_json(shown[0].prompt),
+        texts=tuple(response.text for response in shown),
+        reference=shown[0].reference if task.options.get("show_reference") else "",
+        draft=dict(taken.draft),
+        rubric_version=task.rubric_version,
+        practice=taken.item.purpose is ItemPurpose.CALIBRATION,
+        why=taken.why,
+    )
