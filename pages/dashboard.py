@@ -6,11 +6,9 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from backend.evaluation import activity, figures
-from backend.evaluation.figure_queries import State
+from backend.evaluation import activity, figure_queries, figures
 from backend.vocabulary import Action
 from pages.components.charts import bars, funnel, lines, show_chart, show_table
 from pages.components.checklist import show_checks, show_verdict
@@ -61,9 +59,7 @@ def _funnel(visit: Visit) -> None:
     st.subheader("From imported to learned")
     frame = _read(visit, activity.funnel)
     if not frame["records"].iloc[0]:
-        st.info(
-            "No records yet. Import conversations, and their way to the model is counted here.", icon=":material/upload_file:"
-        )
+        st.info("No records yet. Import conversations; their way to the model is counted here.", icon=":material/upload_file:")
         link_to("imports", "Import", icon="upload_file")
         return
     show_chart(funnel(frame, step="step", count="records"), frame, key="funnel")
@@ -87,27 +83,33 @@ def _current(visit: Visit) -> None:
     link_to("promotion", "Candidates and decisions", icon="verified")
 
 
-def _work(visit: Visit, state: State, days: int) -> None:
+def _work(visit: Visit, state: figure_queries.State, days: int) -> None:
     st.subheader("Throughput")
     kept = figure(visit, state, figures.WORK, action=Action.VIEW_DASHBOARD)
     show_age(visit, state, kept)
-    with visit.reading() as session:
-        rated = activity.answers(session, rows=kept.value["rows"] if kept else [], days=days)
-    frame = activity.together(_read(visit, activity.work, days=days), rated)
-    if frame.empty:
+    made = _throughput(visit, kept, visit.settings.database, visit.project_id, days, state.stamp if state.live else None)
+    if made is None:
         st.info(f"Nobody ruled, edited or rated in the last {days} days.", icon=":material/group:")
         link_to("members", "Invite people", icon="group")
         return
+    daily, people = made
     left, right = st.columns(2)
     with left:
-        daily = activity.by_day(frame)
         st.caption("By day (UTC)")
         show_chart(bars(daily, x="day", y=activity.WORK, names=WORDS), daily.rename(columns=WORDS), key="throughput-days")
     with right:
-        people = activity.by_person(frame)
         st.caption("By person")
         chart = bars(people.head(15), x="person", y=activity.WORK, names=WORDS, sideways=True)
         show_chart(chart, people.rename(columns=WORDS), key="throughput-people")
+
+
+@st.cache_resource(ttl=5, max_entries=200, show_spinner=False)
+def _throughput(_visit: Visit, _kept: Any, database: str, project_id: int, days: int, stamp: Any) -> Any:
+    """Two frames, work by day and by person, or None where there was none; read and summed once, as `_counted`."""
+    with _visit.reading() as session:
+        rated = activity.answers(session, rows=_kept.value["rows"] if _kept else [], days=days)
+        frame = activity.together(activity.work(session, project_id=project_id, days=days), rated)
+    return None if frame.empty else (activity.by_day(frame), activity.by_person(frame))
 
 
 def _runs(visit: Visit) -> None:
@@ -122,7 +124,7 @@ def _runs(visit: Visit) -> None:
 
 def _feedback(visit: Visit, days: int) -> None:
     st.subheader("What people say about answers")
-    frame: pd.DataFrame = _read(visit, activity.feedback, days=days)
+    frame = _read(visit, activity.feedback, days=days)
     if frame.empty:
         st.info(f"No feedback in the last {days} days. It comes from the chat.", icon=":material/thumbs_up_down:")
         link_to("chat", "Open the chat", icon="chat")
@@ -132,7 +134,7 @@ def _feedback(visit: Visit, days: int) -> None:
     link_to("feedback", "Read it", icon="thumbs_up_down")
 
 
-def _agreement(visit: Visit, state: State) -> None:
+def _agreement(visit: Visit, state: figure_queries.State) -> None:
     st.subheader("How often raters agree")
     kept = figure(visit, state, figures.AGREEMENT, action=Action.VIEW_DASHBOARD)
     frame = activity.agreement(kept.value["weeks"] if kept else [])

@@ -2,7 +2,8 @@
 
 Figures have transparent backgrounds and take the colours and the font of the theme (`theme="streamlit"`), so that light
 and dark both fit. Plotly is imported when the first figure is made, not with the page. Labels that people typed are
-escaped, because Plotly reads some HTML in them. Each function takes a DataFrame and the names of its columns.
+escaped, because Plotly reads some HTML in them. Each function takes a DataFrame and the names of its columns, and builds
+the same figure once (see `drawn`): what it returns is shown, not changed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pandas as pd
 import streamlit as st
 
 from backend.conversations import escape_cell
+from pages.components.drawn import drawn
 
 CLEAR = "rgba(0,0,0,0)"
 GOOD, POOR, MUTED, MAIN = "#3f6f9f", "#b5523b", "#8a8f98", "#3f6f9f"
@@ -109,6 +111,7 @@ def _column(name: str, values: pd.Series, *, named: bool) -> Any:
     return st.column_config.Column(title)
 
 
+@drawn
 def bars(
     frame: pd.DataFrame,
     *,
@@ -134,6 +137,7 @@ def bars(
     return framed(figure)
 
 
+@drawn
 def lines(frame: pd.DataFrame, *, x: str, y: Sequence[str], share: bool = False, names: Mapping[str, str] | None = None) -> Any:
     """One line a column of `y`, with a mark at each value; `share` is for values from 0 to 1, in per cent."""
     import plotly.graph_objects as go
@@ -151,6 +155,7 @@ def lines(frame: pd.DataFrame, *, x: str, y: Sequence[str], share: bool = False,
     return framed(figure)
 
 
+@drawn
 def curves(frame: pd.DataFrame, *, x: str, y: Sequence[str], names: Mapping[str, str] | None = None) -> Any:
     """One thin line a column of `y`. Where a column has values at some steps only, they are joined and marked."""
     import plotly.graph_objects as go
@@ -166,6 +171,7 @@ def curves(frame: pd.DataFrame, *, x: str, y: Sequence[str], names: Mapping[str,
     return framed(figure, height=260)
 
 
+@drawn
 def points(frame: pd.DataFrame, *, x: str, y: str, hover: str, magnitude: bool = False) -> Any:
     """One mark a row; `hover` is the column with what is told of it. `magnitude` spreads x by its logarithm."""
     import plotly.graph_objects as go
@@ -180,6 +186,7 @@ def points(frame: pd.DataFrame, *, x: str, y: str, hover: str, magnitude: bool =
     return figure
 
 
+@drawn
 def funnel(frame: pd.DataFrame, *, step: str, count: str) -> Any:
     """Steps from top to bottom, each with its count and its share of the first."""
     import plotly.graph_objects as go
@@ -196,6 +203,7 @@ def funnel(frame: pd.DataFrame, *, step: str, count: str) -> Any:
     return framed(figure)
 
 
+@drawn
 def intervals(
     frame: pd.DataFrame,
     *,
@@ -236,6 +244,7 @@ def whiskers(frame: pd.DataFrame, value: str, low: str, high: str) -> dict[str, 
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 2}
 
 
+@drawn
 def stations(nodes: pd.DataFrame, links: pd.DataFrame, *, columns: Sequence[str]) -> Any:
     """Stations from left to right. `nodes`: name, column (0…), marked. `links`: source, target (row numbers), marked."""
     import plotly.graph_objects as go

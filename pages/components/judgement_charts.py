@@ -11,12 +11,14 @@ from typing import Any
 import pandas as pd
 
 from pages.components.charts import CLEAR, FAINT, GOOD, GROUP_TONES, MAIN, MUTED, POOR, framed, label, texts, whiskers
+from pages.components.drawn import drawn
 
 MIDDLE = "#6d7480"
 """Between poor and good on the matrix; white words keep 4.5:1 on all three."""
 LOST, WON = "#9c3f2a", "#2f5f93"
 
 
+@drawn
 def grouped_intervals(frame: pd.DataFrame, *, name: str, group: str, value: str, low: str, high: str) -> Any:
     """A forest plot with one colour a group: each name's marks stand beneath each other."""
     import plotly.graph_objects as go
@@ -43,6 +45,7 @@ def grouped_intervals(frame: pd.DataFrame, *, name: str, group: str, value: str,
     return framed(figure, height=max(200, 90 + 26 * len(names) * (len(groups) + 1)))
 
 
+@drawn
 def verdicts(*, wins: int, ties: int, both_bad: int, losses: int) -> Any:
     """One bar from won to lost, with what lies between."""
     import plotly.graph_objects as go
@@ -68,6 +71,7 @@ def verdicts(*, wins: int, ties: int, both_bad: int, losses: int) -> Any:
     return framed(figure, height=110).update_layout(legend_traceorder="normal")
 
 
+@drawn
 def matrix(frame: pd.DataFrame) -> Any:
     """Who beat whom: a row's win rate against each column, from 0 to 1. What is unknown stays empty."""
     import plotly.graph_objects as go
@@ -97,6 +101,7 @@ def matrix(frame: pd.DataFrame) -> Any:
     return framed(figure, height=120 + 52 * len(frame)).update_layout(margin_t=70)
 
 
+@drawn
 def shares(frame: pd.DataFrame, *, name: str, part: str, value: str) -> Any:
     """One bar a name, grouped by part; values from 0 to 1."""
     import plotly.graph_objects as go
@@ -112,6 +117,7 @@ def shares(frame: pd.DataFrame, *, name: str, part: str, value: str) -> Any:
     return framed(figure, height=max(180, 90 + 22 * len(frame)))
 
 
+@drawn
 def done(frame: pd.DataFrame, *, name: str, parts: Sequence[tuple[str, str]]) -> Any:
     """How far things are: one bar a row, its parts (column, title) one after the other in shares of their sum."""
     import plotly.graph_objects as go
