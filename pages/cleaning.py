@@ -13,7 +13,7 @@ from pages.components.check_run import show_run
 from pages.components.findings_panel import show_findings
 from pages.components.kind_panel import EXPLAINED, show_kind
 from pages.components.links import link_to
-from pages.components.notices import attempt, guarded, tell
+from pages.components.notices import attempt, counted, guarded, tell
 from pages.components.visit import Visit, require
 
 PERSONAL = "personal"
@@ -96,7 +96,7 @@ def show_batches(visit: Visit) -> None:
 def _said(batch: Batch) -> str:
     at = f"{batch.name[:4]}-{batch.name[4:6]}-{batch.name[6:8]} {batch.name[9:11]}:{batch.name[11:13]} UTC"
     kinds = ", ".join(KINDS[kind] for kind in batch.kinds)
-    return f"{at} · {kinds} · {batch.findings:,} places in {batch.records:,} records · {batch.by}"
+    return f"{at} · {kinds} · {counted(batch.findings, 'place')} in {counted(batch.records, 'record')} · {batch.by}"
 
 
 def _undo(visit: Visit, batch: str) -> None:
@@ -104,7 +104,7 @@ def _undo(visit: Visit, batch: str) -> None:
         done = undoing.undo_batch(session=session, actor=visit.actor, project_id=visit.project_id, batch=batch)
     changed = f" {done.changed:,} were changed since and stay as they are." if done.changed else ""
     left = f" {done.left:,} are left; press again." if done.left else ""
-    tell("success", f"The text from before is back in {done.records:,} records.{changed}{left}")
+    tell("success", f"The text from before is back in {counted(done.records, 'record')}.{changed}{left}")
 
 
 main()

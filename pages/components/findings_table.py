@@ -13,7 +13,7 @@ from backend.curation import dismissing, fixing, undoing
 from backend.curation.fix_rules import Rule
 from backend.curation.queries import findings
 from backend.vocabulary import FindingKind, FindingStatus
-from pages.components.notices import attempt, tell
+from pages.components.notices import attempt, counted, tell
 from pages.components.visit import Visit
 
 Chosen = tuple[tuple[int, int], ...]
@@ -100,7 +100,7 @@ def fix_all(visit: Visit, rule: Rule, words: Words) -> None:
         done = fixing.fix_all(
             session=session, actor=visit.actor, project_id=visit.project_id, rule=rule, folder=visit.settings.data
         )
-    said = [f"{words.done} {done.findings:,} places in {done.records:,} records."]
+    said = [f"{words.done} {counted(done.findings, 'place')} in {counted(done.records, 'record')}."]
     if done.withdrawn:
         said.append(f"{done.withdrawn:,} approvals of unmasked texts were withdrawn.")
     if done.skipped:
@@ -120,7 +120,7 @@ def fix(visit: Visit, chosen: Chosen, words: Words) -> None:
             fixing.fix(
                 session=session, actor=visit.actor, project_id=visit.project_id, finding_ids=ids, folder=visit.settings.data
             )
-    tell("success", f"{words.done} {len(chosen)} places in {len(by_record)} records.")
+    tell("success", f"{words.done} {counted(len(chosen), 'place')} in {counted(len(by_record), 'record')}.")
 
 
 def dismiss(visit: Visit, chosen: Chosen, why: str) -> None:
@@ -138,7 +138,7 @@ def undo(visit: Visit, chosen: Chosen) -> None:
     for finding in firsts.values():
         with visit.writing() as session:
             undoing.undo(session=session, actor=visit.actor, project_id=visit.project_id, finding_id=finding)
-    tell("success", f"The text from before is back in {len(firsts)} records.")
+    tell("success", f"The text from before is back in {counted(len(firsts), 'record')}.")
 
 
 def reopen(visit: Visit, chosen: Chosen) -> None:

@@ -12,7 +12,7 @@ from backend.curation.queries import KINDS
 from backend.vocabulary import Action, FindingKind, FindingStatus
 from pages.components.findings_table import FIX, SHOWN, choose, fix_all, show_actions, show_closed, tabs
 from pages.components.links import link_to
-from pages.components.notices import attempt, plain, tell
+from pages.components.notices import attempt, counted, plain, tell
 from pages.components.visit import Visit
 from pages.components.worddiff import show_diff
 
@@ -123,7 +123,8 @@ def _bulk(visit: Visit, rule: Rule, places: int, records: int) -> None:
         st.text("The proposals are only proposals: choose rows, look at what becomes of them, and fix those that are right.")
     elif places:
         st.button(
-            f"Fix all {places:,} in {records:,} records", type="primary", icon=":material/build:", key=f"{kind.value}_fix_all",
+            f"Fix all {places:,} in {counted(records, 'record')}", type="primary",
+            icon=":material/build:", key=f"{kind.value}_fix_all",
             on_click=attempt, args=(fix_all, visit, rule, FIX),
             help="Each fix is a revision, and the records wait for review again. You can undo all of it at once.",
         )  # fmt: skip

@@ -36,6 +36,11 @@ def plain(text: str) -> str:
     return "  \n".join(lines)
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 record", "2,000 records"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def tell(kind: str, text: str) -> None:
     """Leave a notice ("success", "error" or "info") for the next run. `text` is shown as it is, never as Markdown."""
     st.session_state.setdefault(_KEY, []).append((kind, text))

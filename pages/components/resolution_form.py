@@ -7,7 +7,7 @@ import streamlit as st
 from backend.curation import duplicate_queries, resolving
 from backend.curation.duplicate_queries import THRESHOLD
 from backend.curation.resolving import Resolved
-from pages.components.notices import attempt, plain, tell
+from pages.components.notices import attempt, counted, plain, tell
 from pages.components.visit import Visit
 
 _RULE, _LEAST, _WHY = "resolve-rule", "resolve-least", "resolve-why"
@@ -28,7 +28,7 @@ def show_resolutions(visit: Visit) -> None:
         st.text_input("Why?", "Repeats an earlier record", key=_WHY, max_chars=2000, help="Stands on each record.")
         more = "the first " if told.more else ""
         st.button(
-            f"Reject {more}{_records(told.rejected)}", type="primary", icon=":material/content_cut:", key="resolve",
+            f"Reject {more}{counted(told.rejected, 'record')}", type="primary", icon=":material/content_cut:", key="resolve",
             on_click=attempt, args=(_reject, visit, least, told.rejected),
         )  # fmt: skip
     _earlier(visit)
@@ -40,7 +40,7 @@ def _say(told: Resolved) -> None:
         st.text("No open duplicate fits this rule.")
     else:
         approved = f" {told.approved:,} of them are approved; those approvals are withdrawn." if told.approved else ""
-        st.text(f"{_records(told.rejected)} would be rejected; the earlier record of each pair stays.{approved}")
+        st.text(f"{counted(told.rejected, 'record')} would be rejected; the earlier record of each pair stays.{approved}")
     if told.answers_differ:
         st.text(
             f"Those that stay because their answers differ or were edited: {told.answers_differ:,}. Look at them one by one."
@@ -56,15 +56,14 @@ def _earlier(visit: Visit) -> None:
         st.subheader("Rejected before")
     for one in earlier:
         with st.container(horizontal=True, vertical_alignment="center", key=f"resolution-{one.number}"):
-            st.text(f"{_records(one.records)} by {one.actor} on {one.at:%d %B %Y at %H:%M} UTC: {one.reason}", width="stretch")
+            st.text(
+                f"{counted(one.records, 'record')} by {one.actor} on {one.at:%d %B %Y at %H:%M} UTC: {one.reason}",
+                width="stretch",
+            )
             st.button(
                 plain(f"Undo {one.records:,}"), icon=":material/undo:", key=f"undo-{one.number}",
                 on_click=attempt, args=(_undo, visit, one.number),
             )  # fmt: skip
-
-
-def _records(count: int) -> str:
-    return f"{count:,} record" + ("" if count == 1 else "s")
 
 
 def _reject(visit: Visit, least: float, expected: int) -> None:
@@ -78,10 +77,10 @@ def _reject(visit: Visit, least: float, expected: int) -> None:
             expected=expected,
         )
     rest = " There are more; press again." if done.more else ""
-    tell("success", f"Rejected {_records(done.rejected)}. Undo stands below.{rest}")
+    tell("success", f"Rejected {counted(done.rejected, 'record')}. Undo stands below.{rest}")
 
 
 def _undo(visit: Visit, number: int) -> None:
     with visit.writing() as session:
         count = resolving.undo_resolution(session=session, actor=visit.actor, project_id=visit.project_id, number=number)
-    tell("success", f"Back as they stood: {_records(count)}. Those ruled on or edited since were left alone.")
+    tell("success", f"Back as they stood: {counted(count, 'record')}. Those ruled on or edited since were left alone.")

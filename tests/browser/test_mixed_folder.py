@@ -90,7 +90,7 @@ def personal_data_is_masked_and_the_rest_put_right(lead: Person) -> None:
     lead.choose("Look closer at", re.compile("^HTML left over"))
     lead.sees("What a fix makes of the first ones")
     lead.press("Fix all", exact=False)
-    lead.sees("Fixed 1 places in 1 records")
+    lead.sees("Fixed 1 place in 1 record.")
     lead.settled()
 
 

@@ -110,7 +110,7 @@ def test_the_same_file_is_recognised_before_it_is_taken_again(house: Runtime, ap
 def test_personal_data_is_masked_in_bulk_from_the_page(house: Runtime, app: AppTest) -> None:
     finish(upload(app, "pairs.jsonl", lines(*PAIRS)))
     button(app, "Mask all 1").click().run()
-    assert "Masked 1 places in 1 records" in words(app).replace("\\", "")
+    assert "Masked 1 place in 1 record" in words(app).replace("\\", "")
     assert everything(house, Record)[1].prompt == "Write to [EMAIL]"
     assert everything(house, Finding)[0].status is FindingStatus.FIXED
     assert any("[EMAIL]" in str(frame.value.to_numpy()) for frame in app.dataframe), "masks are listed, to be undone"
