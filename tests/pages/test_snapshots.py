@@ -153,9 +153,7 @@ def test_metadata_that_names_a_class_is_offered_and_thumbs_need_ratings(house: R
     assert "Make a rating task" in words(page)
 
 
-def test_general_talk_is_offered_where_there_is_some_and_uncompared_records_hold_it_up(
-    house: Runtime, shop: Shop
-) -> None:
+def test_general_talk_is_offered_where_there_is_some_and_uncompared_records_hold_it_up(house: Runtime, shop: Shop) -> None:
     from backend.store.records import Record, Source
     from backend.vocabulary import SourcePurpose
 

@@ -6,8 +6,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.detectors.stand_ins import StandIns
 from backend.detectors.entities.numbers import iban, luhn
+from backend.detectors.stand_ins import StandIns
 from backend.vocabulary import FindingKind as Kind
 
 ONE, OTHER = StandIns(b"1" * 32), StandIns(b"2" * 32)
