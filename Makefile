@@ -51,7 +51,7 @@ bench-curation: $(VENV)/.installed-dev  ## import and clean generated pairs: sec
 bench-rating: $(VENV)/.installed-dev  ## the rating desk: key to next item, bursts, offline answers, 50 raters
 	$(BIN)/python -m tests.bench.bench_rating
 
-bench-trainer: $(VENV)/.installed-dev  ## trainer tokens/s against HF Trainer, in one run
+bench-trainer: $(VENV)/.installed-dev  ## trainer tokens/s against HF Trainer and TRL, in one run
 	$(BIN)/python -m tests.bench.bench_trainer
 
 stress: $(VENV)/.installed-dev  ## 32 raters, killed at random and some late, on 2,000 items, on both databases; prints JSON
