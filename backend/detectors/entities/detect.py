@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from backend.detectors.entities import addresses, contacts, gazetteer, moments, numbers, references, tagger
 from backend.detectors.entities.spans import Entity, Span, without_overlaps
 
-VERSION = "2"
+VERSION = "3"
 _LEAST = 0.5
 _EDGES = ' \t\r\n,;:!?"“”()[]<>|*-–—>'
+_WORD = re.compile(r"[^\W\d_]+")
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"\d")
 _NOBODY = frozenset(
@@ -113,8 +114,12 @@ def _is_plausible(text: str, span: Span) -> bool:
         return False
     if span.entity in (Entity.PERSON, Entity.GPE, Entity.ORGANIZATION) and all(word in _NOBODY for word in words):
         return False
-    if span.entity is Entity.PERSON and (len(found) < 2 or all(_is_foreign(word) for word in words)):
-        return False
+    if span.entity is Entity.PERSON:
+        if len(found) < 2 or all(_is_foreign(word) for word in words):
+            return False
+        # The tagger learned from English: elsewhere it takes common words for names, unless a list knows them.
+        if not _is_listed(text, span) and reads_foreign(text):
+            return False
     if span.entity is Entity.STREET_ADDRESS:
         if words[0] in _NUMBERED:
             return False
@@ -126,6 +131,31 @@ def _is_foreign(word: str) -> bool:
     """Whether it is a frequent word of another language, and nobody's name."""
     flags = gazetteer.flags(word)
     return "X" in flags and "F" not in flags
+
+
+def _is_listed(text: str, span: Span) -> bool:
+    """Whether a word of the span is a given name, or a family name that is written as one."""
+    for match in _WORD.finditer(text, span.start, span.end):
+        flags = gazetteer.flags(match[0].lower())
+        if "F" in flags or ("L" in flags and match[0][0].isupper()):
+            return True
+    return False
+
+
+def reads_foreign(text: str) -> bool:
+    """Whether a text is likely not English: by Spanish marks, or by words of other languages and words with accents among
+    those that are no names: what is in lower case, and what begins a sentence.
+    """
+    if "¿" in text or "¡" in text:
+        return True
+    told = count = 0
+    for match in _WORD.finditer(text):
+        word = match[0].lower()
+        begins = match.start() == 0 or text[: match.start()].rstrip(" \"'“(")[-1:] in ".?!\n"
+        count += 1
+        if match[0][0].islower() or begins:
+            told += not word.isascii() or ("X" in gazetteer.flags(word) and gazetteer.rank(word) in "01")
+    return told * 3 >= count > 0 or (told >= 2 and told * 6 >= count)
 
 
 def _again(text: str, found: list[Span]) -> Iterator[Span]:

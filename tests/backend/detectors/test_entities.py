@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backend.curation.commands import write_spans
 from backend.detectors.entities import numbers, references
-from backend.detectors.entities.detect import find_entities
+from backend.detectors.entities.detect import find_entities, reads_foreign
 from backend.detectors.entities.spans import Entity, Span, without_overlaps
 from backend.detectors.entities.tokens import tokenise
 from backend.detectors.personal import find_personal
@@ -170,3 +170,24 @@ def test_identity_numbers_need_their_right_check_digit():
     assert not numbers.dni("12345678A")
     assert numbers.cpf("52998224725")
     assert not numbers.cpf("52998224724")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "¿Puede cambiarlo la tienda?",
+        "Puede devolver los artículos en 60 días.",
+        "Me gustaría saber cuándo llega.",
+        "¿A qué hora abren?",
+    ],
+)
+def test_common_words_of_spanish_are_nobodys_name(text: str) -> None:
+    assert reads_foreign(text)
+    assert [span for span in find_entities(text) if span.entity is Entity.PERSON] == []
+
+
+def test_names_in_spanish_are_found_still() -> None:
+    text = "¿Puede llamar a José García? Me llamo Xiomara Quispe."
+    names = {text[span.start : span.end] for span in find_entities(text) if span.entity is Entity.PERSON}
+    assert {"José García", "Xiomara Quispe"} <= names
+    assert not reads_foreign("What's your name? Sölvi Salómonsson")
