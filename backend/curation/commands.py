@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from backend.access.actors import SYSTEM
@@ -59,7 +59,16 @@ def _clean(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any] | li
     if arguments.workers is not None and arguments.workers < 1:
         raise InvalidInput("At least one process has to look: --workers 1.")
     workers = helpers(arguments.workers or house.settings.clean_workers)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the other processes; the next one goes on
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the other processes; the next one goes on
+    try:
+        return _clean_with(arguments, house, checks, workers)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _clean_with(
+    arguments: argparse.Namespace, house: Runtime, checks: Sequence[Check], workers: int
+) -> dict[str, Any] | list[dict[str, Any]]:
     if arguments.project:
         with house.database.writing() as session:
             project_id = project_id_of(session, arguments.project)

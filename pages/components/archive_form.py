@@ -9,9 +9,9 @@ import streamlit as st
 
 from backend.intake.archives import Member, members
 from backend.intake.files import Options, limits_of
-from pages.components.import_options import ask_approved, ask_general, ask_mask
+from pages.components.import_options import ask_approved, ask_general, ask_mask, start_as_ticked
 from pages.components.import_result import show_rejected, show_remarks
-from pages.components.import_work import Incoming, Outcome, start
+from pages.components.import_work import Incoming, Outcome
 from pages.components.notices import attempt, plain
 from pages.components.visit import Visit
 
@@ -36,7 +36,7 @@ def show_archive(visit: Visit, upload: Any, *, key: str) -> None:
     files = [Incoming(one.name, one.content, faqs if one.looked and one.looked.looks_like_faqs else records) for one in usable]
     st.button(
         f"Import {len(usable):,} files", type="primary", icon=":material/upload_file:", key=f"{key}_zip_go",
-        on_click=attempt, args=(start, visit, upload.name, files), kwargs={"alone": False},
+        on_click=attempt, args=(start_as_ticked, visit, upload.name, files, f"{key}_zip"), kwargs={"alone": False},
     )  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from backend.intake.archives import is_archive
 from backend.intake.files import EXTENSIONS, Options, Preview, limits_of, preview, try_mapping
 from backend.intake.importing import already_imported
 from pages.components.archive_form import show_archive
-from pages.components.import_options import ask_approved, ask_general, ask_mask
-from pages.components.import_work import ROUND, Incoming, start
+from pages.components.import_options import ask_approved, ask_general, ask_mask, start_as_ticked
+from pages.components.import_work import ROUND, Incoming
 from pages.components.kept_mappings import choose_kept, offer_to_keep
 from pages.components.mapping_form import mapping_form, show_first, show_rows, show_verdict
 from pages.components.notices import attempt, plain
@@ -71,7 +71,7 @@ def show_import_form(visit: Visit) -> None:
     show_verdict(tried)
     st.button(
         "Import", type="primary", icon=":material/upload_file:", key=f"{key}_go",
-        on_click=attempt, args=(start, visit, upload.name, [Incoming(upload.name, content, options, mapping)]),
-        kwargs={"alone": True},
+        on_click=attempt, kwargs={"alone": True},
+        args=(start_as_ticked, visit, upload.name, [Incoming(upload.name, content, options, mapping)], key),
     )  # fmt: skip
     show_first(tried, key=key)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import streamlit as st
 
 from backend.curation.queries import rules
+from backend.intake.files import Options
 from backend.vocabulary import Action, Replacement
+from pages.components.import_work import Incoming, start
 from pages.components.visit import Visit
 
 
@@ -33,3 +38,17 @@ def ask_approved(visit: Visit, key: str) -> bool:
     return visit.may(Action.APPROVE_FAQ) and st.checkbox(
         "These FAQs are already approved", key=f"{key}_approved", help="Otherwise each waits for an expert's approval."
     )
+
+
+def start_as_ticked(visit: Visit, what: str, files: Sequence[Incoming], key: str, *, alone: bool) -> None:
+    """Callback: import the files as the boxes are ticked now. The button was drawn before a tick that came just ahead of it."""
+    start(visit, what, [replace(one, options=_as_ticked(one.options, key)) for one in files], alone=alone)
+
+
+def _as_ticked(options: Options, key: str) -> Options:
+    ticked = {
+        name: bool(st.session_state.get(f"{key}_{name}", getattr(options, name))) for name in ("mask", "general", "approved")
+    }
+    if options.as_faqs:
+        return replace(options, approved=ticked["approved"])
+    return replace(options, mask=ticked["mask"], general=ticked["general"])

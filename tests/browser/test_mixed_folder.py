@@ -18,7 +18,7 @@ from backend.store.records import FaqRevision
 from backend.vocabulary import FaqState, Role
 from tests.browser.conftest import World
 from tests.browser.mixed_files import FROM_EACH, PARCEL, SECRETS, folder
-from tests.browser.people import Crowd, Person
+from tests.browser.people import PATIENCE, Crowd, Person
 from tests.factories import a_person, a_project
 from tests.stack import stack
 
@@ -68,8 +68,9 @@ def the_folder_comes_in(lead: Person) -> None:
     upload = lead.page.get_by_test_id("stFileUploader").locator("input[type=file]")
     upload.set_input_files({"name": "shop.zip", "mimeType": "application/zip", "buffer": folder()})
     lead.sees("An archive of 4 files; 4 of them can be taken as they are.")
+    approved = lead.page.get_by_role("checkbox", name="These FAQs are already approved")
     lead.page.get_by_text("These FAQs are already approved").click()
-    lead.settled()
+    expect(approved).to_be_checked(timeout=PATIENCE)
     lead.press("Import 4 files")
     lead.sees("4 of 4 files came in.")
     lead.settled()

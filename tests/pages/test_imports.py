@@ -268,3 +268,11 @@ def test_a_summary_stays_with_its_project(app: AppTest, house: Runtime, lead: Ac
     app.session_state[PROJECT_KEY] = 1
     app.run()
     assert {metric.label: metric.value for metric in app.metric}["Rows in the file"] == "3"
+
+
+def test_a_box_that_is_ticked_just_before_the_press_counts(house: Runtime, app: AppTest) -> None:
+    upload(app, "talk.jsonl", lines({"prompt": "How do I reach you?", "response": "Write to jo@example.org please."}))
+    app.checkbox(key="import_0_mask").check()  # and pressed in the same moment, before the page was drawn anew
+    finish(app)
+    (record,) = everything(house, Record)
+    assert record.answer == "Write to [EMAIL] please."
