@@ -14,6 +14,7 @@ from backend.datasets.candidates import Candidate
 from backend.detectors.alike import EXACT_UP_TO, Alike, compare
 from backend.detectors.duplicates import THRESHOLD, customer_words, duplicate_key, near_pairs
 from backend.detectors.sketches import sketches
+from backend.detectors.unions import Unions
 
 
 def tied(rows: Sequence[Candidate], *, exact_up_to: int = EXACT_UP_TO) -> dict[int, int]:
@@ -24,7 +25,10 @@ def tied(rows: Sequence[Candidate], *, exact_up_to: int = EXACT_UP_TO) -> dict[i
     ordered = [*(row for row in rows if row.revision_number == 1), *edited]
     texts, since = [customer_words(row.messages) for row in ordered], len(ordered) - len(edited)
     pairs = _exactly(texts, since) if len(ordered) <= exact_up_to else _by_sketches(ordered, texts, since)
-    return _joined(ordered, pairs)
+    linked = Unions()
+    for first, second in pairs:
+        linked.join(ordered[first].record_id, ordered[second].record_id)
+    return linked.roots()
 
 
 def _exactly(texts: Sequence[str], since: int) -> Iterable[tuple[int, int]]:
@@ -39,18 +43,3 @@ def _by_sketches(rows: Sequence[Candidate], texts: Sequence[str], since: int) ->
         before=Alike.nothing(len(rows)),
     )
     return ((int(root), place) for place, root in enumerate(found.root) if root != place)
-
-
-def _joined(rows: Sequence[Candidate], pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
-    parent: dict[int, int] = {}
-
-    def root(node: int) -> int:
-        while parent.setdefault(node, node) != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for first, second in pairs:
-        one, two = sorted((root(rows[first].record_id), root(rows[second].record_id)))
-        parent[two] = one
-    return {node: root(node) for node in list(parent)}

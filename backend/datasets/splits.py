@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from backend.detectors.unions import Unions
 from backend.errors import InvalidInput
 from backend.vocabulary import Split
 
@@ -50,23 +51,15 @@ class Member:
 
 def bundles(members: Sequence[Member]) -> list[list[int]]:
     """Ids that hang together through shared keys, each bundle sorted, bundles by their lowest id."""
-    parent = {member.id: member.id for member in members}
-
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
+    linked = Unions()
     first_with: dict[str, int] = {}
     for member in members:
         for key in member.keys:
             if key:
-                one, two = sorted((root(member.id), root(first_with.setdefault(key, member.id))))
-                parent[two] = one
+                linked.join(first_with.setdefault(key, member.id), member.id)
     gathered: dict[int, list[int]] = defaultdict(list)
-    for node in sorted(parent):
-        gathered[root(node)].append(node)
+    for node in sorted({member.id for member in members}):
+        gathered[linked.root(node)].append(node)
     return [gathered[lowest] for lowest in sorted(gathered)]
 
 

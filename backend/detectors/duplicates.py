@@ -17,6 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from backend.conversations import USER, Message
+from backend.detectors.unions import Unions
 
 VERSION = "1"
 SHINGLE = 4
@@ -109,15 +110,7 @@ def _similar_sets(sets: list[tuple[frozenset[str], int]], threshold: float, sinc
 
 def clusters(texts: Sequence[str], *, threshold: float = THRESHOLD) -> list[int]:
     """For each text the index of the first text in its cluster: texts linked by near pairs, directly or through others."""
-    parent = list(range(len(texts)))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
+    linked = Unions()
     for first, second, _ in near_pairs(texts, threshold=threshold):
-        one, two = sorted((root(first), root(second)))
-        parent[two] = one
-    return [root(index) for index in range(len(texts))]
+        linked.join(first, second)
+    return [linked.root(index) for index in range(len(texts))]

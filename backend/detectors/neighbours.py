@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from backend.detectors.duplicates import THRESHOLD, near_pairs, normalise
+from backend.detectors.unions import Unions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +35,14 @@ class Clusters:
 def cluster(known: Sequence[Known], texts: Sequence[str], *, threshold: float = THRESHOLD) -> Clusters:
     """A cluster is named after its first text; a record that is like no other has none ("")."""
     everything = [record.text for record in known] + list(texts)
-    parent = list(range(len(everything)))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    def join(first: int, second: int) -> None:
-        one, two = sorted((root(first), root(second)))
-        parent[two] = one
-
+    linked = Unions()
     first_of: dict[str, int] = {}
     for index, record in enumerate(known):
         if record.cluster:
-            join(first_of.setdefault(record.cluster, index), index)
+            linked.join(first_of.setdefault(record.cluster, index), index)
     for first, second, _ in near_pairs(everything, threshold=threshold, since=len(known)):
-        join(first, second)
-    roots = [root(index) for index in range(len(everything))]
+        linked.join(first, second)
+    roots = [linked.root(index) for index in range(len(everything))]
     labels = cluster_names(roots, [record.cluster for record in known], lambda place: everything[place])
     changed = {
         record.record_id: labels[roots[index]]
