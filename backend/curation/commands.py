@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from backend.detectors.entities.references import checked
 from backend.detectors.entities.spans import Entity
 from backend.errors import InvalidInput, TouchstoneError
 from backend.jobs.crew import helpers
+from backend.jobs.processes import leaving_on_sigterm
 from backend.runtime import Runtime
 from backend.store.curation import CheckRun
 from backend.vocabulary import Check
@@ -59,11 +59,8 @@ def _clean(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any] | li
     if arguments.workers is not None and arguments.workers < 1:
         raise InvalidInput("At least one process has to look: --workers 1.")
     workers = helpers(arguments.workers or house.settings.clean_workers)
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the other processes; the next one goes on
-    try:
+    with leaving_on_sigterm():  # ends the other processes; the next one goes on
         return _clean_with(arguments, house, checks, workers)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _clean_with(

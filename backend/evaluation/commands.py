@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from backend.access.queries import project_id_of
 from backend.errors import InvalidInput, NotFound, TouchstoneError
 from backend.evaluation import evaluating, exporting, figuring, file_commands, promoting
 from backend.evaluation.exporting import ModelForm
+from backend.jobs.processes import leaving_on_sigterm
 from backend.jobs.waiting import wait
 from backend.runtime import Runtime
 from backend.store.models import Evaluation, ModelVersion
@@ -127,14 +126,14 @@ def _export(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
 def _figures(arguments: argparse.Namespace, house: Runtime) -> list[dict[str, Any]]:
     with house.database.reading() as session:
         projects = [project_id_of(session, arguments.project)] if arguments.project else figuring.due(session)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # lets go of the project whose figures are half done
     if not arguments.project:
         os.nice(10)  # the worker's chore: people and jobs come first
     holder, told = f"{socket.gethostname()}:{os.getpid()}", []
-    for project_id in projects:
-        started = time.monotonic()
-        kept = figuring.refresh(house.database, project_id=project_id, holder=holder)
-        told.append({"project": project_id, "figures": kept, "seconds": round(time.monotonic() - started, 1)})
+    with leaving_on_sigterm():  # lets go of the project whose figures are half done
+        for project_id in projects:
+            started = time.monotonic()
+            kept = figuring.refresh(house.database, project_id=project_id, holder=holder)
+            told.append({"project": project_id, "figures": kept, "seconds": round(time.monotonic() - started, 1)})
     return told
 
 

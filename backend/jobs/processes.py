@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -86,6 +88,16 @@ def find(nonce: str) -> list[int]:
             if process.environ().get(NONCE) == nonce and started(process.pid) is not None:
                 found.append(process.pid)
     return found
+
+
+@contextlib.contextmanager
+def leaving_on_sigterm() -> Iterator[None]:
+    """Within, SIGTERM ends this process as an exception does, so that what it holds is let go; after it, as before."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def end_group(identity: Identity, number: signal.Signals) -> None:
