@@ -196,7 +196,9 @@ class Kto(Chatting):
     def look_ahead(self, window: Sequence[Lot]) -> None:
         """How far the model has strayed, by answers that belong to other prompts."""
         ratios = [self._half(lot, slice(len(lot.weights), None)) - lot.reference[:, 1] for lot in window]
-        self._kl = torch.cat(ratios).mean().clamp(min=0)
+        total = torch.cat(ratios).sum() if ratios else torch.zeros((), device=self.loaded.device)
+        total, count = self.shared(torch.stack((total, torch.full_like(total, sum(map(len, ratios))))))
+        self._kl = (total / count).clamp(min=0)
 
     def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
         """A loss a row; the implied rewards."""

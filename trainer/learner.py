@@ -8,7 +8,7 @@ value (no smoothing).
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,6 +116,8 @@ class Learner(abc.ABC):
     def __init__(self, config: TrainConfig, loaded: Loaded | LoadedReader) -> None:
         self.config, self.loaded, self.model = config, loaded, loaded.model
         self.pad = int(loaded.format.tokenizer.pad_token_id or 0)
+        self.shared: Callable[[torch.Tensor], torch.Tensor] = lambda sums: sums
+        """Adds sums up over all processes that read a window together; here there is one."""
 
     @abc.abstractmethod
     def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Lesson | None]:
