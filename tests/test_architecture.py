@@ -15,7 +15,10 @@ PURE_MODULES = ("vocabulary", "errors", "conversations", "rubrics", "task_option
 FLOOR = ("store", "statistics", "detectors", "access", "jobs")
 COMPOSITION = ("backend.__main__", "backend.loop", "backend.wiring")
 """Roots that put stages together; nothing imports them but each other and the command line."""
-CONTRACT = ("trainer", "trainer.contract", "trainer.learnable", "trainer.spaces", "trainer.catalogue")
+CONTRACT = (
+    "trainer", "trainer.contract", "trainer.learnable", "trainer.told", "trainer.evaluations", "trainer.spaces",
+    "trainer.catalogue",
+)  # fmt: skip
 """What the backend knows of the trainer: what it is asked, for a run and for a search, what it leaves behind, and which base
 models are well known."""
 KNOWS_THE_CONTRACT = ("jobs", "training", "evaluation")

@@ -31,23 +31,25 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import json
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Self
 
+from trainer.evaluations import Decoding as Decoding
+from trainer.evaluations import EvaluateConfig as EvaluateConfig
+from trainer.evaluations import ModelSpec as ModelSpec
+from trainer.learnable import EMBEDDED as EMBEDDED
 from trainer.learnable import LIKENESS as LIKENESS
 from trainer.learnable import LOWER_IS_BETTER as LOWER_IS_BETTER
 from trainer.learnable import OBJECTIVES as OBJECTIVES
 from trainer.learnable import ROW_KINDS as ROW_KINDS
+from trainer.learnable import SPLITS as SPLITS
 from trainer.learnable import WRITERS as WRITERS
 from trainer.learnable import metrics_of as metrics_of
+from trainer.told import ConfigError as ConfigError
+from trainer.told import describe, from_json
+from trainer.told import read_json as read_json
 
-EMBEDDED = "touchstone-mini"
-"""The name of the base model that ships with the trainer."""
-
-# Snapshot folder
-SPLITS = ("train", "validation", "test")
+# Snapshot folder, one JSONL for each of SPLITS
 MANIFEST = "manifest.json"
 
 # Run folder
@@ -118,155 +120,139 @@ class Exit(enum.IntEnum):
     """The loss became NaN or infinite."""
 
 
-class ConfigError(ValueError):
-    """A config that contradicts itself; the message says which field and what would do."""
-
-
-def _describe(text: str, **extra: Any) -> Any:
-    """A dataclass field with its explanation (shown by the recipe form) in the metadata."""
-    default = extra.pop("default")
-    return field(default=default, metadata={"help": text, **extra})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoding:
-    """How responses are generated. Temperature 0 means greedy, and then `seed` and `top_p` have no effect."""
-
-    max_new_tokens: int = _describe("The longest answer, in tokens.", default=160, minimum=1)
-    temperature: float = _describe("0 always takes the likeliest token; higher varies more.", default=0.0, minimum=0.0)
-    top_p: float = _describe("Sample only from the likeliest tokens that make up this share.", default=1.0, minimum=0.0)
-    seed: int = _describe("The same seed gives the same sampled answers.", default=0)
-
-    def __post_init__(self) -> None:
-        if self.max_new_tokens < 1:
-            raise ConfigError("max_new_tokens must be at least 1.")
-        if self.temperature < 0:
-            raise ConfigError("temperature must be 0 (greedy) or more.")
-        if not 0 < self.top_p <= 1:
-            raise ConfigError("top_p must be above 0 and at most 1.")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """One training run. Every field has a sentence of help; contradictions are refused at construction."""
 
-    data: str = _describe("The snapshot folder: train.jsonl, validation.jsonl, test.jsonl, manifest.json.", default="")
-    base_model: str = _describe(
+    data: str = describe("The snapshot folder: train.jsonl, validation.jsonl, test.jsonl, manifest.json.", default="")
+    base_model: str = describe(
         "The model to start from: 'touchstone-mini', a folder, or a Hugging Face hub id.", default=EMBEDDED
     )
-    revision: str | None = _describe("The hub revision (commit) to pin, for a hub id.", default=None)
-    initial_adapter: str | None = _describe(
+    revision: str | None = describe("The hub revision (commit) to pin, for a hub id.", default=None)
+    initial_adapter: str | None = describe(
         "Start from this earlier LoRA adapter folder instead of fresh weights.", default=None
     )
-    objective: str = _describe(
+    objective: str = describe(
         "What is learned. " + " ".join(f"'{name}' {objective.help}." for name, objective in OBJECTIVES.items()),
         default="sft",
         choices=tuple(OBJECTIVES),
     )
-    adapter: str = _describe(
+    adapter: str = describe(
         "'lora' trains small added matrices, 'rslora' scales them so that large ranks learn well, 'dora' also trains each "
         "weight's length, 'qlora' keeps the base in 4 bits; 'full' trains every weight, 'last_layers' the last few layers.",
         default="lora",
         choices=(*LORA_KINDS, "full", "last_layers"),
     )
-    last_layers: int = _describe("Layers that the adapter 'last_layers' trains.", default=2, minimum=1)
-    lora_rank: int = _describe("Size of the LoRA matrices: more learns more and needs more memory.", default=16, minimum=1)
-    lora_alpha: int = _describe("Strength of the LoRA update; twice the rank is usual.", default=32, minimum=1)
-    lora_dropout: float = _describe("Share of LoRA inputs dropped while training, against overfitting.", default=0.0)
-    lora_targets: str = _describe(
+    last_layers: int = describe("Layers that the adapter 'last_layers' trains.", default=2, minimum=1)
+    lora_rank: int = describe("Size of the LoRA matrices: more learns more and needs more memory.", default=16, minimum=1)
+    lora_alpha: int = describe("Strength of the LoRA update; twice the rank is usual.", default=32, minimum=1)
+    lora_dropout: float = describe("Share of LoRA inputs dropped while training, against overfitting.", default=0.0)
+    lora_targets: str = describe(
         "Which layers get LoRA: 'all-linear', or module names with commas (q_proj,v_proj).", default="all-linear"
     )
-    beta: float = _describe(
+    beta: float = describe(
         "DPO and KTO: how strongly the model is held to where it started; ORPO: the weight of the comparison.",
         default=0.1,
         objectives=("dpo", "orpo", "kto"),
     )
-    desirable_weight: float = _describe(
+    desirable_weight: float = describe(
         "KTO: what a thumb up counts; raise it where they are rare.", default=1.0, objectives=("kto",)
     )
-    undesirable_weight: float = _describe(
+    undesirable_weight: float = describe(
         "KTO: what a thumb down counts; raise it where they are rare.", default=1.0, objectives=("kto",)
     )
-    label_smoothing: float = _describe(
+    label_smoothing: float = describe(
         "Share of doubt in every label (SFT, DPO, classification): 0.1 helps where some labels are wrong.",
         default=0.0,
         objectives=("sft", "seq2seq", "dpo", "classification"),
     )
-    neftune_alpha: float = _describe("Noise on the word vectors while training, against overfitting; 5 is usual.", default=0.0)
-    learning_rate: float = _describe("Step size. LoRA takes more (1e-4 to 3e-3) than full training (1e-5).", default=3e-3)
-    schedule: str = _describe(
+    neftune_alpha: float = describe("Noise on the word vectors while training, against overfitting; 5 is usual.", default=0.0)
+    learning_rate: float = describe("Step size. LoRA takes more (1e-4 to 3e-3) than full training (1e-5).", default=3e-3)
+    schedule: str = describe(
         "How the learning rate falls after the warm-up.", default="cosine", choices=("cosine", "linear", "constant")
     )
-    warmup_share: float = _describe("Share of the steps over which the learning rate rises from 0.", default=0.05)
-    weight_decay: float = _describe("Pulls weights towards 0, against overfitting.", default=0.0)
-    max_grad_norm: float = _describe("Gradients longer than this are shortened to it; 0 switches it off.", default=1.0)
-    batch_size: int = _describe("Conversations in one forward pass.", default=16, minimum=1)
-    accumulation: int = _describe("Passes whose gradients are added up before one step.", default=1, minimum=1)
-    epochs: int = _describe("Times that every conversation is seen.", default=15, minimum=1)
-    max_length: int = _describe("Longest conversation in tokens; longer ones lose their oldest turns.", default=256, minimum=16)
-    order: str = _describe(
+    warmup_share: float = describe("Share of the steps over which the learning rate rises from 0.", default=0.05)
+    weight_decay: float = describe("Pulls weights towards 0, against overfitting.", default=0.0)
+    max_grad_norm: float = describe("Gradients longer than this are shortened to it; 0 switches it off.", default=1.0)
+    batch_size: int = describe("Conversations in one forward pass.", default=16, minimum=1)
+    accumulation: int = describe("Passes whose gradients are added up before one step.", default=1, minimum=1)
+    epochs: int = describe("Times that every conversation is seen.", default=15, minimum=1)
+    max_length: int = describe("Longest conversation in tokens; longer ones lose their oldest turns.", default=256, minimum=16)
+    order: str = describe(
         "Curriculum: 'shuffled', or the first pass from short to long, or by the rows' metadata 'difficulty' (a number) from "
         "low to high; later passes are shuffled.",
         default="shuffled",
         choices=("shuffled", "length", "difficulty"),
     )
-    evaluations_per_epoch: int = _describe("Validations in one pass over the data.", default=1, minimum=1)
-    early_stopping: int = _describe(
+    evaluations_per_epoch: int = describe("Validations in one pass over the data.", default=1, minimum=1)
+    early_stopping: int = describe(
         "Stop after this many validations without improvement; 0 never stops early.", default=0, minimum=0
     )
-    best_metric: str = _describe(
+    best_metric: str = describe(
         "The figure on the validation rows that decides which weights are kept and when to stop early.",
         default="loss",
         choices=("loss", *dict.fromkeys(name for objective in OBJECTIVES.values() for name in objective.metrics), *LIKENESS),
     )
-    measured_answers: int = _describe(
+    measured_answers: int = describe(
         "Validation answers that are written out at every validation, for BLEU and ROUGE-L; 0 leaves them out.",
         default=8,
         minimum=0,
         objectives=WRITERS,
     )
-    record: str = _describe(
+    record: str = describe(
         "Copies the metrics to TensorBoard's files in the run folder, to MLflow (MLFLOW_TRACKING_URI), or to both.",
         default="tensorboard",
         choices=("nothing", "tensorboard", "mlflow", "both"),
     )
-    checkpoint_every: int = _describe("Steps between checkpoints that a stopped run resumes from.", default=50, minimum=1)
-    keep_checkpoints: int = _describe("Checkpoints kept; the oldest go first.", default=2, minimum=1)
-    seed: int = _describe("The same seed, data and machine give the same run.", default=0)
-    precision: str = _describe(
-        "'auto': bf16 on a GPU that has it, else fp32.", default="auto", choices=("auto", "fp32", "bf16")
-    )
-    packing: str = _describe(
+    checkpoint_every: int = describe("Steps between checkpoints that a stopped run resumes from.", default=50, minimum=1)
+    keep_checkpoints: int = describe("Checkpoints kept; the oldest go first.", default=2, minimum=1)
+    seed: int = describe("The same seed, data and machine give the same run.", default=0)
+    precision: str = describe("'auto': bf16 on a GPU that has it, else fp32.", default="auto", choices=("auto", "fp32", "bf16"))
+    packing: str = describe(
         "Whether several conversations share a row, without seeing each other: 'auto' does so where a GPU has attention for "
         "it; elsewhere batches of like lengths are faster.",
         default="auto",
         choices=("auto", "on", "off"),
         objectives=("sft",),
     )
-    batch_tokens: int = _describe(
+    batch_tokens: int = describe(
         "Tokens in one packed row; 0 makes room for about batch_size conversations.",
         default=0,
         minimum=0,
         objectives=("sft",),
     )
-    checkpointing: str = _describe(
+    checkpointing: str = describe(
         "'on' forgets what the layers worked out and does it again on the way back: much less memory, a third more time. "
         "'auto' does so where a GPU's memory would not hold it.",
         default="auto",
         choices=("auto", "on", "off"),
     )
-    compile: str = _describe(
+    compile: str = describe(
         "'on' compiles the model's layers before the first steps: minutes at the start, faster steps on a GPU after.",
         default="off",
         choices=("off", "on"),
     )
-    kernels: str = _describe(
+    kernels: str = describe(
         "'liger' takes faster parts of the package liger-kernel (norm, rotary positions, gated layers), on a GPU with Triton.",
         default="plain",
         choices=("plain", "liger"),
     )
-    device: str = _describe("'auto' takes a GPU when there is one.", default="auto", choices=("auto", "cpu", "cuda"))
-    threads: int = _describe("CPU threads; 1 is fastest on a shared machine.", default=1, minimum=1)
+    device: str = describe("'auto' takes a GPU when there is one.", default="auto", choices=("auto", "cpu", "cuda"))
+    threads: int = describe("CPU threads; 1 is fastest on a shared machine.", default=1, minimum=1)
+    processes: int = describe(
+        "Processes on each machine, one for each GPU. They share out every batch, so a step stays the same step: raise "
+        "batch_size with them.",
+        default=1,
+        minimum=1,
+    )
+    nodes: int = describe(
+        "Machines that the run is spread over; more than 1 needs a Ray cluster (TOUCHSTONE_LAUNCHER=ray).", default=1, minimum=1
+    )
+    strategy: str = describe(
+        "Of several processes: 'ddp' gives each the whole model, 'fsdp' a part of every layer, where one GPU is too small.",
+        default="ddp",
+        choices=("ddp", "fsdp"),
+    )
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
@@ -300,6 +286,12 @@ class TrainConfig:
             raise ConfigError("precision 'bf16' is for a GPU; on a CPU use 'fp32' or 'auto'.")
         if self.packing == "on" and self.unpackable:
             raise ConfigError(f"packing 'on' does not go with {self.unpackable}; use 'auto' or 'off'.")
+        if self.strategy == "fsdp" and self.adapter == "qlora":
+            raise ConfigError("strategy 'fsdp' does not go with adapter 'qlora', whose weights cannot be cut; use 'ddp'.")
+        if self.batch_size < self.members:
+            raise ConfigError(
+                f"batch_size must be at least {self.members}, a conversation for each process; it is {self.batch_size}."
+            )
         if 0 < self.batch_tokens < self.max_length:
             raise ConfigError(f"batch_tokens must be 0 or at least max_length ({self.max_length}); it is {self.batch_tokens}.")
 
@@ -313,6 +305,11 @@ class TrainConfig:
         return "neftune_alpha, whose noise goes by the length of each text" if self.neftune_alpha else ""
 
     @property
+    def members(self) -> int:
+        """How many processes train together."""
+        return self.processes * self.nodes
+
+    @property
     def uses_lora(self) -> bool:
         """Whether small added matrices are trained and the base weights stay as they are."""
         return self.adapter in LORA_KINDS
@@ -324,77 +321,4 @@ class TrainConfig:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Raises ConfigError for an unknown field or a value of the wrong type."""
-        return _from_json(cls, value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSpec:
-    """One model to be evaluated or served: base weights, and LoRA weights on top or none."""
-
-    label: str
-    base_model: str = EMBEDDED
-    revision: str | None = None
-    adapter: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluateConfig:
-    """Which models answer which rows of a snapshot's split, and how they decode."""
-
-    data: str
-    models: tuple[ModelSpec, ...]
-    split: str = "test"
-    decoding: Decoding = field(default_factory=Decoding)
-    limit: int | None = None
-    learned: str | None = None
-    """The snapshot folder that was learned from, where the rows are another one's: for canaries and copies."""
-    probes: str | None = None
-    """A JSONL of further prompts, each ``{"id": str, "messages": M}``: answered into PROBE_ANSWERS and left unmeasured."""
-    device: str = "auto"
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        if not self.models:
-            raise ConfigError("models must name at least one model.")
-        if len({model.label for model in self.models}) != len(self.models):
-            raise ConfigError("models must have different labels.")
-        if self.split not in SPLITS:
-            raise ConfigError(f"split must be one of {', '.join(SPLITS)}.")
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dict; `from_json` of it gives an equal config."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Raises ConfigError for an unknown field or a value of the wrong type."""
-        value = dict(value)
-        try:
-            value["models"] = tuple(_from_json(ModelSpec, model) for model in value.get("models", ()))
-            value["decoding"] = _from_json(Decoding, value.get("decoding", {}))
-        except (TypeError, AttributeError) as error:
-            raise ConfigError(f"models must be a list of objects and decoding an object: {error}") from error
-        return _from_json(cls, value)
-
-
-def _from_json(cls: type[Any], value: dict[str, Any]) -> Any:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{cls.__name__} must be a JSON object.")
-    known = {spec.name for spec in dataclasses.fields(cls)}
-    if unknown := sorted(set(value) - known):
-        raise ConfigError(f"Unknown field {', '.join(unknown)}; the fields are {', '.join(sorted(known))}.")
-    try:
-        return cls(**value)
-    except TypeError as error:
-        raise ConfigError(f"A field is missing or has the wrong type: {error}") from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`. Raises ConfigError when it cannot be read or is not an object."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path} must hold a JSON object.")
-    return value
+        return from_json(cls, value)

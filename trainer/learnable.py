@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+EMBEDDED = "touchstone-mini"
+"""The name of the base model that ships with the trainer."""
+
+SPLITS = ("train", "validation", "test")
+"""The parts of a snapshot."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:

@@ -43,6 +43,8 @@ class Lot:
     """[texts, width]: which tokens are no padding."""
     packed: Packed | None = None
     """Where the texts of one long row begin and end; None for a text a row."""
+    void: bool = False
+    """Whether it counts nothing: a pass that a process makes because the others make one."""
 
     def to(self, device: torch.device) -> Lot:
         """The same on a device."""

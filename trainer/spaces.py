@@ -22,7 +22,10 @@ METHODS = {
 }
 MOST_TRIALS = 1000
 MOST_FOLDS = 20
-_FIXED = frozenset({"data", "objective", "best_metric", "seed", "device", "threads", "initial_adapter", "revision", "record"})
+_FIXED = frozenset(
+    {"data", "objective", "best_metric", "seed", "device", "threads", "initial_adapter", "revision", "record"}
+    | {"processes", "nodes", "strategy"}
+)
 _NUMBERS = {field.name: str(field.type) for field in dataclasses.fields(TrainConfig) if str(field.type) in ("int", "float")}
 
 
@@ -132,6 +135,8 @@ class SearchConfig:
             raise ConfigError(f"A grid needs choices or a step for {', '.join(endless)}.")
         if not self.hours >= 0:
             raise ConfigError("hours must be 0 or more.")
+        if self.config.members > 1:
+            raise ConfigError("A search's trials run in one process each: processes and nodes must be 1.")
 
     @property
     def metric(self) -> str:
