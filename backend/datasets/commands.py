@@ -35,7 +35,13 @@ def register(subparsers: Any) -> None:
         "--kind", choices=[kind.value for kind in SnapshotKind], default="sft", help="what its rows hold (default: sft)"
     )
     snapshot.add_argument("--edits", action="store_true", help="preferences: what experts wrote is preferred to the import")
-    snapshot.add_argument("--question", default="", help="thumbs: the rubric's question that decides; the mean without it")
+    snapshot.add_argument(
+        "--question",
+        default="",
+        help="thumbs: the rubric's question that decides; the mean "
+        "without it. labels: the question with one choice of several whose answers are the classes",
+    )
+    snapshot.add_argument("--whole", action="store_true", help="labels by --question: of the question with its answer")
     snapshot.add_argument("--up-from", type=float, default=0.7, help="thumbs: ratings (0 to 1) from here on are up")
     snapshot.add_argument("--down-to", type=float, default=0.4, help="thumbs: ratings up to here are down")
     snapshot.add_argument("--label", default="", help="labels: the metadata key that holds the class")
@@ -79,6 +85,7 @@ def _snapshot(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
                 up_from=arguments.up_from,
                 down_to=arguments.down_to,
                 label=arguments.label,
+                whole=arguments.whole,
             ),
             general=General(share=arguments.general, seed=arguments.seed),
             canaries=arguments.canaries,

@@ -127,7 +127,8 @@ def _refuse_unless_ready(found: Harvest, how: Labelling, leave_out_personal: boo
         what = "no record of this project is approved" if how.kind is SnapshotKind.SFT else "there are no labels of this kind"
         raise NotReady(f"There is nothing to freeze: {what}. {NEEDS[how.kind]}")
     if how.kind is SnapshotKind.LABELS and len(found.told["classes"]) < 2:
-        raise NotReady(f"All approved records have the same {how.label!r}, so there is nothing to tell apart.")
+        where = f"have the same {how.label!r}" if how.label else "are in the same class"
+        raise NotReady(f"All approved records {where}, so there is nothing to tell apart.")
 
 
 def _told(plain: PlainMetadata, secrets: Sequence[planted.Canary]) -> dict[str, Any]:

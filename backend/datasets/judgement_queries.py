@@ -1,4 +1,4 @@
-"""Reads what people said about answers: votes, ratings, thumbs from the chat, edits; each for an approved question only.
+"""Reads what people said about answers: votes, ratings, classes, thumbs from the chat, edits; for approved questions only.
 
 Of each rater the newest answer counts, and a ruling takes the place of the raters' answers to its item. What people answered
 to gold, hidden repeats and calibration is not read: it tells about the raters. Left out, and named by its record, is what
@@ -16,16 +16,16 @@ from sqlmodel import Session, col, select
 
 from backend.conversations import ASSISTANT, Message
 from backend.datasets.candidates import Candidate, Selection
-from backend.datasets.judgements import Preference, Score, Vote, ranked, rating
+from backend.datasets.judgements import Choice, Preference, Score, Vote, ranked, rating
 from backend.datasets.kinds import Labelling
 from backend.detectors.personal import find_in_messages
 from backend.detectors.privacy import PrivacyRules
-from backend.rubrics import Rubric
+from backend.rubrics import Question, Rubric
 from backend.store.conversations import Feedback
 from backend.store.models import Response
 from backend.store.records import Record, RecordRevision
 from backend.store.work import Adjudication, Annotation, Item, RubricVersion, Task
-from backend.vocabulary import ItemPurpose, TaskKind, Thumb
+from backend.vocabulary import ItemPurpose, QuestionType, TaskKind, Thumb
 
 NOT_APPROVED, EDITED, PERSONAL = "question not approved", "question edited since", "personal data"
 
@@ -132,6 +132,21 @@ def scores(session: Session, project_id: int, ground: Ground, labelling: Labelli
     return found + _from_chats(session, project_id, ground)
 
 
+def choices(session: Session, project_id: int, ground: Ground, labelling: Labelling) -> list[Choice]:
+    """The classes that people chose in rating tasks."""
+    texts = _responses(session, project_id)
+    found: list[Choice] = []
+    for said in _said(session, project_id, (TaskKind.RATE,)):
+        label = said.answers.get(labelling.question)
+        if not isinstance(label, str) or not label.strip() or said.item.response_id not in texts:
+            continue
+        record_id, prompt, text = texts[said.item.response_id]
+        question = ground.question(record_id, prompt)
+        if question is not None:
+            found.append(Choice(question.record_id, text if labelling.whole else "", label.strip(), said.sources))
+    return found
+
+
 def _from_chats(session: Session, project_id: int, ground: Ground) -> list[Score]:
     """The answer is the record's first text, as it was said; experts may have approved another one since."""
     query = (
@@ -169,11 +184,18 @@ def edits(session: Session, project_id: int, ground: Ground) -> list[Preference]
 
 def rating_questions(session: Session, project_id: int) -> dict[str, str]:
     """Questions with numbers for answers that rating tasks ask: key → text."""
-    found: dict[str, str] = {}
+    return {one.key: one.text for one in _asked(session, project_id) if one.is_number}
+
+
+def class_questions(session: Session, project_id: int) -> dict[str, str]:
+    """Questions with one choice of several that rating tasks ask: key → text."""
+    return {one.key: one.text for one in _asked(session, project_id) if one.type is QuestionType.SINGLE}
+
+
+def _asked(session: Session, project_id: int) -> Iterator[Question]:
     query = select(Task.rubric).where(Task.project_id == project_id, Task.kind == TaskKind.RATE).order_by(col(Task.id))
     for rubric in session.exec(query):
-        found |= {one.key: one.text for one in Rubric.from_json(rubric).questions if one.is_number}
-    return found
+        yield from Rubric.from_json(rubric).questions
 
 
 def _said(session: Session, project_id: int, kinds: Sequence[TaskKind]) -> Iterator[_Said]:

@@ -1,11 +1,11 @@
-"""From what several people said about answers to one label each: preferences by majority, thumbs by mean rating. Pure.
+"""From what several people said about answers to one label each: preferences and classes by majority, thumbs by mean rating.
 
-Answers are told apart by record and text, so that the same words from two models are one answer.
+Pure. Answers are told apart by record and text, so that the same words from two models are one answer.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -57,6 +57,26 @@ class Thumb:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """The class that one person chose. `text` is the answer that was sorted with its question; empty: the question alone."""
+
+    record_id: int
+    text: str
+    label: str
+    sources: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """The class of a question, or of a question with an answer."""
+
+    record_id: int
+    text: str
+    label: str
+    sources: tuple[Mapping[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Weighed(Generic[T]):
     """Labels, and how many answers were left out because people did not agree or said that there is no difference."""
 
@@ -96,6 +116,21 @@ def thumbs(scores: Iterable[Score], *, up_from: float, down_to: float) -> Weighe
             undecided += 1
         else:
             found.append(Thumb(record_id, text, mean >= up_from, tuple(score.sources for score in given)))
+    return Weighed(tuple(found), undecided)
+
+
+def classes(choices: Iterable[Choice]) -> Weighed[Class]:
+    """A class for each text on which more than half of those who sorted it agree."""
+    gathered: dict[tuple[int, str], list[Choice]] = defaultdict(list)
+    for choice in choices:
+        gathered[choice.record_id, choice.text].append(choice)
+    found, undecided = [], 0
+    for (record_id, text), given in sorted(gathered.items()):
+        label, times = Counter(choice.label for choice in given).most_common(1)[0]
+        if 2 * times <= len(given):
+            undecided += 1
+        else:
+            found.append(Class(record_id, text, label, tuple(choice.sources for choice in given)))
     return Weighed(tuple(found), undecided)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from backend.conversations import ASSISTANT
 from backend.datasets.candidates import Candidate, Selection
-from backend.datasets.judgements import Preference, Sources, Thumb
+from backend.datasets.judgements import Class, Preference, Sources, Thumb
 from backend.vocabulary import SnapshotKind
 
 Line = dict[str, Any]
@@ -74,6 +74,20 @@ def of_thumbs(selection: Selection, thumbs: Iterable[Thumb], clean: Clean) -> tu
         line = {"messages": [*_json(row)[:-1], _answer(thumb.text)], "desirable": thumb.desirable}
         lines[thumb.record_id].append(line | _origin(row, thumb.sources))
         sources.add(thumb.sources)
+    return lines, sources
+
+
+def of_classes(selection: Selection, classes: Iterable[Class], clean: Clean) -> tuple[dict[int, list[Line]], Sources]:
+    """Questions, or questions with an answer, with the class that people chose."""
+    rows, sources = {row.record_id: row for row in selection.rows}, Sources()
+    lines: dict[int, list[Line]] = defaultdict(list)
+    for one in classes:
+        if one.text and not clean(one.record_id, one.text):
+            continue
+        row = rows[one.record_id]
+        messages = [*_json(row)[:-1], *([_answer(one.text)] if one.text else [])]
+        lines[one.record_id].append({"messages": messages, "label": one.label} | _origin(row, one.sources))
+        sources.add(one.sources)
     return lines, sources
 
 

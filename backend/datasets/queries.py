@@ -22,7 +22,7 @@ from backend.datasets import lessons
 from backend.datasets.candidates import Candidate
 from backend.datasets.diff import Difference, Place, compare
 from backend.datasets.judgement_queries import Ground
-from backend.datasets.judgements import majority, thumbs
+from backend.datasets.judgements import classes, majority, thumbs
 from backend.datasets.kinds import Labelling, kind_of
 from backend.datasets.lessons import Harvest
 from backend.detectors.checks import Context, family, versions
@@ -96,7 +96,7 @@ def harvest(session: Session, project_id: int, labelling: Labelling) -> Harvest:
     if labelling.kind is SnapshotKind.SFT:
         return lessons.of_answers(base.selection)
     told: dict[str, Any] = {"kind": labelling.kind.value, "labelling": labelling.to_json()}
-    if labelling.kind is SnapshotKind.LABELS:
+    if labelling.kind is SnapshotKind.LABELS and not labelling.question:
         lines, without = lessons.of_labels(base.selection, labelling.label)
         told["classes"] = dict(sorted(Counter(made[0]["label"] for made in lines.values()).items()))
         base.left["no class"].update(without)
@@ -107,6 +107,11 @@ def harvest(session: Session, project_id: int, labelling: Labelling) -> Harvest:
         wanted = (*voted.labels, *(judging.edits(session, project_id, base) if labelling.edits else ()))
         lines, sources = lessons.of_preferences(base.selection, wanted, base.clean)
         undecided = voted.undecided
+    elif labelling.kind is SnapshotKind.LABELS:
+        sorted_ = classes(judging.choices(session, project_id, base, labelling))
+        lines, sources = lessons.of_classes(base.selection, sorted_.labels, base.clean)
+        undecided = sorted_.undecided
+        told["classes"] = dict(sorted(Counter(line["label"] for made in lines.values() for line in made).items()))
     else:
         scored = [*judging.scores(session, project_id, base, labelling), *imported.scores(session, project_id, base)]
         rated = thumbs(scored, up_from=labelling.up_from, down_to=labelling.down_to)
@@ -228,6 +233,12 @@ def label_keys(session: Session, actor: Actor, project_id: int) -> list[str]:
         for key, value in slices.items():
             values[key][str(value)] += 1
     return sorted(key for key, found in values.items() if 2 <= len(found) <= max(2, found.total() // 2))
+
+
+def class_questions(session: Session, actor: Actor, project_id: int) -> dict[str, str]:
+    """Questions of rating tasks whose answers can be classes: key → text."""
+    check(actor, Action.SNAPSHOT, project_id)
+    return judging.class_questions(session, project_id)
 
 
 def rating_questions(session: Session, actor: Actor, project_id: int) -> dict[str, str]:

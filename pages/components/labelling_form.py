@@ -18,11 +18,12 @@ NAMES = {
     SnapshotKind.THUMBS: "Thumbs",
     SnapshotKind.LABELS: "Classes",
 }
+_ANSWERS, _METADATA = "answers", "metadata"
 LINKS = {
     SnapshotKind.SFT: ("review", "Review records", "rate_review"),
     SnapshotKind.PREFERENCES: ("evaluations", "Evaluations", "fact_check"),
     SnapshotKind.THUMBS: ("evaluations", "Evaluations", "fact_check"),
-    SnapshotKind.LABELS: ("imports", "Import", "upload_file"),
+    SnapshotKind.LABELS: ("tasks", "Tasks", "assignment"),
 }
 """Where somebody goes who has nothing to freeze."""
 
@@ -74,10 +75,23 @@ def _thumbs(visit: Visit) -> Labelling:
 def _classes(visit: Visit) -> Labelling | None:
     with visit.reading() as session:
         keys = queries.label_keys(session, visit.actor, visit.project_id)
-    if not keys:
+        questions = queries.class_questions(session, visit.actor, visit.project_id)
+    names = {(_ANSWERS, key): f"What people chose: {text}" for key, text in questions.items()}
+    names |= {(_METADATA, key): f"The records' metadata: {key}" for key in keys}
+    if not names:
         return None
-    key = st.selectbox("Metadata that names the class", keys, key="snapshot_label")
-    return Labelling(kind=SnapshotKind.LABELS, label=key)
+    left, right = st.columns([2, 1])
+    source, key = left.selectbox("What names the class", list(names), format_func=names.__getitem__, key="snapshot_label")
+    if source == _METADATA:
+        return Labelling(kind=SnapshotKind.LABELS, label=key)
+    whole = right.radio(
+        "What was sorted",
+        [False, True],
+        format_func={False: "The question alone", True: "The question with the answer"}.__getitem__,
+        captions=["An intent, a topic.", "How good an answer is."],
+        key="snapshot_whole",
+    )
+    return Labelling(kind=SnapshotKind.LABELS, question=key, whole=whole)
 
 
 def what_comes_first(kind: SnapshotKind) -> str:

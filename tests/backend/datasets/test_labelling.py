@@ -14,13 +14,14 @@ from backend.datasets import queries
 from backend.datasets.freezing import freeze, verify
 from backend.datasets.kinds import Labelling
 from backend.errors import InvalidInput, NotReady
+from backend.rubrics import Question, Rubric
 from backend.settings import Settings
 from backend.store.conversations import Feedback
 from backend.store.database import Database
 from backend.store.models import Response, Snapshot, SnapshotRow
 from backend.store.records import Project, Record, RecordRevision
-from backend.store.work import Item
-from backend.vocabulary import ItemPurpose, SnapshotKind, TaskKind, Thumb, Verdict
+from backend.store.work import Item, Task
+from backend.vocabulary import ItemPurpose, QuestionType, SnapshotKind, TaskKind, Thumb, Verdict
 from tests.backend.datasets.conftest import approve
 from tests.backend.review.judging import Judging, judging
 from tests.factories import a_record
@@ -257,3 +258,53 @@ def test_the_same_labels_freeze_to_the_same_content_and_a_new_one_is_a_differenc
     with sqlite.reading() as session:
         found = queries.difference(session, desk.people["lead"], two.id or 0, three.id or 0)
     assert len(found.added) == 1
+
+
+def sorted_by(database: Database, opinions: dict[str, str]) -> Judging:
+    """A task whose raters say of each question, by its number in their text, whether it is about returns or shipping."""
+    from backend.review import annotating
+
+    about = Question("about", "What is it about?", ("Returns", "Shipping"), QuestionType.SINGLE)
+    desk = a_desk(database, TaskKind.RATE, items=len(next(iter(opinions.values()))), overlap=len(opinions))
+    with database.writing() as session:
+        task = session.get_one(Task, desk.task)
+        task.rubric = Rubric((about,)).to_json()
+        session.add(task)
+        session.commit()
+    for who, chosen in opinions.items():
+        for _ in chosen:
+            (item,) = desk.next(who)
+            answer = {"R": "Returns", "S": "Shipping"}[chosen[int(item.texts[0].split()[-1])]]
+            desk.call(annotating.submit, who, slot_id=item.slot_id, fence=item.fence, answers={"about": answer})
+    return desk
+
+
+def test_what_people_choose_becomes_classes_of_questions_or_of_answers(database: Database, tmp_path: Path) -> None:
+    desk = sorted_by(database, {"ann": "RSRS", "bob": "RSRR", "cem": "RSSS"})
+    snapshot, lines = frozen(desk, tmp_path, SnapshotKind.LABELS, question="about")
+    assert {line["messages"][-1]["content"]: line["label"] for line in lines} == {
+        "Question 0?": "Returns", "Question 1?": "Shipping", "Question 2?": "Returns", "Question 3?": "Shipping"
+    }  # fmt: skip
+    assert snapshot.manifest["classes"] == {"Returns": 2, "Shipping": 2}
+    assert snapshot.manifest["labelling"] == {"question": "about", "whole": False}
+    assert snapshot.manifest["from"]["annotations"]["count"] == 12
+    assert sum(map(len, read_rows(folder_of(tmp_path, snapshot), "classification").values())) == 4
+    whole, lines = frozen(desk, tmp_path, SnapshotKind.LABELS, question="about", whole=True)
+    assert [message["role"] for message in lines[0]["messages"]] == ["user", "assistant"]
+    assert sum(map(len, read_rows(folder_of(tmp_path, whole), "classification").values())) == 4
+    with database.reading() as session:
+        assert queries.class_questions(session, desk.people["lead"], desk.project) == {"about": "What is it about?"}
+        assert queries.rating_questions(session, desk.people["lead"], desk.project) == {}
+    with pytest.raises(InvalidInput, match="one of them"):
+        Labelling(kind=SnapshotKind.LABELS, label="intent", question="about")
+
+
+def test_a_class_on_which_people_do_not_agree_is_left_out_and_one_class_is_none(sqlite: Database, tmp_path: Path) -> None:
+    desk = sorted_by(sqlite, {"ann": "RSR", "bob": "RSS"})
+    snapshot, _ = frozen(desk, tmp_path, SnapshotKind.LABELS, question="about")
+    assert (snapshot.manifest["classes"], snapshot.manifest["undecided"]) == ({"Returns": 1, "Shipping": 1}, 1)
+    with sqlite.writing() as session:
+        session.get_one(Record, 2).approved_revision_id = None
+        session.commit()
+    with pytest.raises(NotReady, match="in the same class"):
+        frozen(desk, tmp_path, SnapshotKind.LABELS, question="about")
