@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, false
 from sqlmodel import Field
 
 from backend.store.base import Table, created, document, moment, word
@@ -47,7 +47,8 @@ class Job(Table, table=True):
     """Queued work; the table is the truth about it.
 
     `attempt` is the fencing token: what an older attempt reports is ignored. The child is known by (boot_id, pid,
-    pid_started, nonce). `worker` holds the job until `lease_expires_at`.
+    pid_started, nonce). `worker` holds the job until `lease_expires_at`. It needs `gpus` at once where there are GPUs;
+    where there are none it does without, unless `gpus_only`.
     """
 
     __table_args__ = (Index("ix_job_status_priority", "status", "priority", "id"),)
@@ -61,6 +62,8 @@ class Job(Table, table=True):
     priority: int = 0
     attempt: int = 0
     max_attempts: int = 3
+    gpus: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    gpus_only: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     worker: str = Field(default="", max_length=120)
     lease_expires_at: datetime | None = moment()
     boot_id: str = Field(default="", max_length=64)
