@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+
+from trainer.world import cut_state, like, whole
 
 BEST = "best"
 _MANIFEST = "manifest.json"
@@ -34,6 +36,8 @@ class Restored:
     """What was put back: the run's state and where it was read from."""
 
     state: dict[str, Any]
+    random: list[dict[str, Any]]
+    """The random number generators' states of each process."""
     path: Path
     skipped: tuple[str, ...]
     """Why newer checkpoints were passed over."""
@@ -49,14 +53,26 @@ def step_name(step: int) -> str:
     return f"step-{step:08d}"
 
 
-def save(folder: Path, *, model: Any, optimizer: Any, state: dict[str, Any], keep: int) -> Path:
+def whole_weights(model: Any) -> dict[str, torch.Tensor]:
+    """The trainable weights with all their parts, on the CPU. Asked of all processes where they are cut."""
+    return {name: whole(weight).contiguous() for name, weight in trainable(model).items()}
+
+
+def save(
+    folder: Path,
+    *,
+    weights: dict[str, torch.Tensor],
+    optimizer: dict[str, Any],
+    random: Sequence[dict[str, Any]],
+    state: dict[str, Any],
+    keep: int,
+) -> Path:
     """Writes the checkpoint of ``state["step"]`` and then removes all but the newest `keep`."""
     path = folder / step_name(state["step"])
-    optimizer_state = {"optimizer": optimizer.state_dict(), "random": _random_state()}
 
     def fill(target: Path) -> None:
-        save_weights(model, target / _WEIGHTS)
-        torch.save(optimizer_state, target / _OPTIMIZER)
+        save_file(weights, target / _WEIGHTS)
+        torch.save({"optimizer": optimizer, "random": list(random)}, target / _OPTIMIZER)
         (target / _STATE).write_text(json.dumps(state), encoding="utf-8")
 
     write_whole(path, fill)
@@ -65,9 +81,9 @@ def save(folder: Path, *, model: Any, optimizer: Any, state: dict[str, Any], kee
     return path
 
 
-def save_best(folder: Path, *, model: Any) -> None:
-    """Keeps the current weights as the best so far."""
-    write_whole(folder / BEST, lambda target: save_weights(model, target / _WEIGHTS))
+def save_best(folder: Path, *, weights: dict[str, torch.Tensor]) -> None:
+    """Keeps weights as the best so far."""
+    write_whole(folder / BEST, lambda target: save_file(weights, target / _WEIGHTS))
 
 
 def load_best(folder: Path, *, model: Any) -> bool:
@@ -80,7 +96,7 @@ def load_best(folder: Path, *, model: Any) -> bool:
 
 
 def restore(folder: Path, *, model: Any, optimizer: Any) -> Restored | None:
-    """Puts the newest sound checkpoint back; None when there is none."""
+    """Puts the newest sound checkpoint's weights and optimizer back; None when there is none."""
     skipped = []
     for path in _newest_first(folder):
         try:
@@ -90,15 +106,9 @@ def restore(folder: Path, *, model: Any, optimizer: Any) -> Restored | None:
             continue
         _put_back(model, path / _WEIGHTS)
         saved = torch.load(path / _OPTIMIZER, weights_only=True, map_location="cpu")
-        optimizer.load_state_dict(saved["optimizer"])
-        _restore_random(saved["random"])
-        return Restored(json.loads((path / _STATE).read_text(encoding="utf-8")), path, tuple(skipped))
+        optimizer.load_state_dict(cut_state(saved["optimizer"], list(trainable(model).values())))
+        return Restored(json.loads((path / _STATE).read_text(encoding="utf-8")), saved["random"], path, tuple(skipped))
     return None
-
-
-def save_weights(model: Any, path: Path) -> None:
-    """The trainable weights as one safetensors file."""
-    save_file({name: weight.detach().cpu().contiguous() for name, weight in trainable(model).items()}, path)
 
 
 def write_reference(path: Path, values: dict[str, torch.Tensor], data_hash: str) -> None:
@@ -126,15 +136,17 @@ def _put_back(model: Any, path: Path) -> None:
         raise Damaged(f"{path} holds weights of another model or LoRA setting.")
     with torch.no_grad():
         for name, weight in own.items():
-            weight.copy_(saved[name])
+            weight.copy_(like(saved[name], weight))
 
 
-def _random_state() -> dict[str, Any]:
+def random_state() -> dict[str, Any]:
+    """Where the random number generators of this process stand."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
 
-def _restore_random(saved: dict[str, Any]) -> None:
+def restore_random(saved: dict[str, Any]) -> None:
+    """Puts them back."""
     torch.set_rng_state(saved["cpu"])
     if saved["cuda"] and torch.cuda.is_available() and len(saved["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(saved["cuda"])

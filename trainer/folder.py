@@ -12,6 +12,7 @@ import json
 import math
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,22 @@ class RunFolder:
                 raise
 
 
+class Onlooker(RunFolder):
+    """A run folder that another process writes."""
+
+    def metric(self, event: str, **values: Any) -> None:
+        """Nothing."""
+
+    def rewind(self, step: int) -> None:
+        """Nothing."""
+
+    def status(self, state: str, *, step: int, total_steps: int, epoch: float, message: str = "") -> None:
+        """Nothing."""
+
+    def error(self, kind: str, message: str) -> None:
+        """Nothing."""
+
+
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -109,7 +126,10 @@ class StopRequest:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Within, SIGTERM and SIGINT mean: stop at the next step boundary."""
+        """Within, SIGTERM and SIGINT mean: stop at the next step boundary. Only a program's main thread hears them."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield

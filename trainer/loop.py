@@ -9,27 +9,28 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from trainer import checkpoint, contract
+from trainer import checkpoint, contract, world
 from trainer.contract import TrainConfig
 from trainer.device import device_name, free_memory, peak_memory
 from trainer.flops import peak_of
-from trainer.folder import RunFolder, StopRequest, write_json
+from trainer.folder import Onlooker, RunFolder, StopRequest, write_json
 from trainer.learner import Learner, Lot
 from trainer.lessons import Lesson
+from trainer.measuring import Measuring
 from trainer.model import choose_dtype, name_base
-from trainer.plan import Plan, batches, batches_to_measure, learning_rate, parted, windows
+from trainer.plan import Plan, batches, learning_rate, windows
 from trainer.preparing import prepare
 from trainer.recorders import recorders
 from trainer.rows import BadData
-from trainer.samples import speak
-from trainer.speed import as_written, keep_compiled
+from trainer.speed import keep_compiled
+from trainer.world import ALONE, World
 
 log = logging.getLogger("trainer")
 
@@ -65,22 +66,32 @@ class Position:
 
 
 def train(
-    config: TrainConfig, out: Path, *, resume: bool = False, stop: StopRequest | None = None, watch: Watch | None = None
+    config: TrainConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    stop: StopRequest | None = None,
+    watch: Watch | None = None,
+    among: World = ALONE,
+    parts: int = 1,
 ) -> dict[str, Any]:
     """Trains, or goes on training, and returns what `result.json` holds. Raises Stopped, NotFinite, BadData, BadModel, and
-    whatever `watch` raises.
+    whatever `watch` raises. Of several processes `among` each other every one calls it. Batches are read in `parts` at least.
     """
-    run = RunFolder(out)
+    run = RunFolder(out) if among.is_chief else Onlooker(out)
     stop = StopRequest(out) if stop is None else stop
-    if resume:
+    if resume and among.is_chief:
         stop.clear()
+    among.wait()
     with stop.listening():
-        write_json(out / contract.CONFIG, config.to_json())
-        (out / contract.ERROR).unlink(missing_ok=True)
+        if among.is_chief:
+            write_json(out / contract.CONFIG, config.to_json())
+            (out / contract.ERROR).unlink(missing_ok=True)
         keep_compiled(config, out)
         run.status("running", step=0, total_steps=0, epoch=0.0, message="loading the model")
-        trainer = Trainer(config, *prepare(config, out), run, stop, watch)
-        run.recorders = recorders(config, out)
+        trainer = Trainer(config, *prepare(config, out, among), run, stop, watch, among)
+        trainer.position.parts = parts
+        run.recorders = recorders(config, out) if among.is_chief else []
         try:
             trainer.begin(resume=resume)
             return trainer.run()
@@ -93,26 +104,34 @@ class Trainer:
     """One run in progress: the model, its optimizer, where it stands and what it has written."""
 
     def __init__(
-        self, config: TrainConfig, learner: Learner, plan: Plan, run: RunFolder, stop: StopRequest, watch: Watch | None = None
+        self,
+        config: TrainConfig,
+        learner: Learner,
+        plan: Plan,
+        run: RunFolder,
+        stop: StopRequest,
+        watch: Watch | None = None,
+        among: World = ALONE,
     ) -> None:
         self.config, self.learner, self.plan, self._run, self._stop, self._watch = config, learner, plan, run, stop, watch
-        self.loaded = loaded = learner.loaded
+        self.loaded, self.world = (loaded := learner.loaded), among
+        among.take(loaded.model, config)
+        learner.shared = among.total
         self._weights = list(checkpoint.trainable(loaded.model).values())
         self.optimizer = torch.optim.AdamW(self._weights, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
         # Full training keeps fp32 weights and computes in bf16 where the device has it; LoRA's base is in bf16 itself.
         dtype = choose_dtype(config.precision, loaded.device)
         self._autocast = torch.autocast(loaded.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
+        self.measuring = Measuring(config, plan, learner, among, self._autocast)
         self.position = Position(data_hash=plan.data_hash, base=loaded.fingerprint)
         self._updating = False
         self._marked = time.monotonic()
-        self._peak = peak_of(device_name(loaded.device))
+        self._peak = (peak_of(device_name(loaded.device)) or 0.0) * among.size
         self._flops = plan.arithmetic(loaded.model)
 
     def begin(self, *, resume: bool) -> None:
         """Starts at step 0, or where the newest sound checkpoint stands."""
-        restored = (
-            checkpoint.restore(self._run.checkpoints, model=self.loaded.model, optimizer=self.optimizer) if resume else None
-        )
+        restored = self._restore() if resume else None
         if restored is not None:
             for reason in restored.skipped:
                 log.warning("%s An older checkpoint is used.", reason)
@@ -123,45 +142,29 @@ class Trainer:
                 )
             if position.base != self.loaded.fingerprint:
                 raise BadData("The base model's weights are not those that this run began with; start a new run instead.")
-            self.position = position
+            self.position = replace(position, parts=max(position.parts, self.position.parts))
             log.info("resumed at step %d from %s", position.step, restored.path.name)
+        elif self.world.rank:
+            torch.manual_seed(self.config.seed + 7919 * self.world.rank)  # so that processes drop out different numbers
         self._run.rewind(self.position.step)
         log.info("%d rows, %d steps on %s", len(self.plan.train), self.plan.total_steps, self.loaded.device)
+        if self.world.size > 1:
+            log.info("%d processes, %s", self.world.size, self.config.strategy)
         if self.plan.too_long or self.plan.shortened:
             log.info("%d rows left out as too long, %d shortened", self.plan.too_long, self.plan.shortened)
         self._status("running")
         if self.learner.compares:
-            found = self._with_reference()
-            self.plan = replace(self.plan, train=found["train"], validation=found["validation"], test=found["test"])
+            path = self._run.path / contract.REFERENCE
+            self.plan = self.measuring.with_reference(path, begun=self.position.step > 0, between=self._stop_if_asked)
 
-    def _with_reference(self) -> dict[str, list[Lesson]]:
-        """The lessons of every split with what the starting model thinks of them: read back, or worked out and kept."""
-        path, lessons = self._run.path / contract.REFERENCE, {name: getattr(self.plan, name) for name in contract.SPLITS}
-        kept = checkpoint.read_reference(path, self.plan.data_hash)
-        if kept is None or any(len(kept[name]) != len(lessons[name]) for name in lessons):
-            if self.position.step:
-                raise BadData(f"{contract.REFERENCE} is missing or damaged, so this run cannot go on; start a new run instead.")
-            kept = {name: self._log_probs(found) for name, found in lessons.items()}
-            checkpoint.write_reference(path, kept, self.plan.data_hash)
-        return {
-            name: [replace(lesson, reference=tuple(pair)) for lesson, pair in zip(found, kept[name].tolist(), strict=True)]
-            for name, found in lessons.items()
-        }
-
-    @torch.no_grad()
-    def _log_probs(self, lessons: Sequence[Lesson]) -> torch.Tensor:
-        self.loaded.model.eval()
-        found = torch.zeros((len(lessons), 2))
-        for places in self._together(lessons):
-            if self._stop:
-                self._stop_here()
-            with self._autocast:
-                lot = self.learner.lot([lessons[place] for place in places]).to(self.loaded.device)
-                found[places] = self.learner.log_probs(lot).float().cpu()
-        return found
-
-    def _together(self, lessons: Sequence[Lesson]) -> list[list[int]]:
-        return batches_to_measure(self.config, self.plan, lessons)
+    def _restore(self) -> checkpoint.Restored | None:
+        restored = checkpoint.restore(self._run.checkpoints, model=self.loaded.model, optimizer=self.optimizer)
+        if restored is not None:
+            if len(restored.random) == self.world.size:
+                checkpoint.restore_random(restored.random[self.world.rank])
+            else:
+                torch.manual_seed(self.config.seed + 7919 * self.world.rank + restored.state["step"])
+        return restored
 
     def run(self) -> dict[str, Any]:
         """Trains to the end and writes the weights and the result."""
@@ -169,8 +172,9 @@ class Trainer:
         self._marked = time.monotonic()
         try:
             self._train_steps()
-        except (NotFinite, torch.OutOfMemoryError, MemoryError, RuntimeError):
-            self._keep_what_is_sound()
+        except (NotFinite, torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if self.world.size == 1 or isinstance(error, NotFinite):  # what befell one process alone the others do not know
+                self._keep_what_is_sound()
             raise
         return self._finish()
 
@@ -179,8 +183,7 @@ class Trainer:
             epoch, at = divmod(self.position.step, self.plan.steps_per_epoch)
             order = batches(self.config, self.plan, epoch)
             for window in windows(order, self.config.accumulation, start=at):
-                if self._stop:
-                    self._stop_here()
+                self._stop_if_asked()
                 self._one_step_that_fits([[self.plan.train[i] for i in rows] for rows in window])
                 self._after_step()
                 if self.position.ended_early:
@@ -190,10 +193,10 @@ class Trainer:
         """One step. Where memory runs out, batches are halved and read one after another: the step stays the same step."""
         while True:
             try:
-                self.one_step([self.learner.lot(part) for rows in window for part in parted(rows, self.position.parts)])
+                self.one_step([lot for rows in window for lot in self.measuring.lots(rows, self.position.parts)])
                 return
             except (torch.OutOfMemoryError, MemoryError) as error:
-                if self._updating or self.position.parts >= max(map(len, window)):
+                if self.world.size > 1 or self._updating or self.position.parts >= max(map(len, window)):
                     raise
                 self.optimizer.zero_grad(set_to_none=True)
                 self.position.parts *= 2
@@ -206,16 +209,20 @@ class Trainer:
         started = time.monotonic()
         rate = learning_rate(self.config, self.position.step, self.plan.total_steps)
         lots = [lot.to(self.loaded.device) for lot in window]
-        shares, loss = self._shares(lots), torch.zeros((), device=self.loaded.device)
-        self._look_ahead(lots)
-        for lot in lots:
-            with self._autocast:
-                sums, _ = self.learner.losses(lot)
-                part = (sums * shares).sum()
-            part.backward()
-            loss += part.detach()
+        (shares, tokens), loss = self.measuring.shares(lots), torch.zeros((), device=self.loaded.device)
+        self.measuring.look_ahead(lots)
+        for place, lot in enumerate(lots, start=1):
+            with self.world.adding_up(last=place == len(lots)):
+                with self._autocast:
+                    sums, _ = self.world.inside(self.learner.losses, lot)
+                    part = (sums * shares).sum()
+                # Gradients are averaged over the processes, and the shares are of all of them.
+                (part * (0.0 if lot.void else self.world.size)).backward()
+            if not lot.void:
+                loss += part.detach()
         norm = torch.nn.utils.clip_grad_norm_(self._weights, self.config.max_grad_norm or math.inf)
-        loss_value, norm_value = torch.stack((loss, norm.to(loss.dtype))).tolist()
+        told = torch.stack((self.world.total(loss), world.joint(norm).to(loss.dtype)))
+        loss_value, norm_value = told.tolist()
         if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
             raise NotFinite(
                 f"The loss became {loss_value} (gradient {norm_value}) at step {self.position.step + 1}. Lower the learning "
@@ -227,18 +234,7 @@ class Trainer:
         self.optimizer.step()
         self._updating = False
         self.optimizer.zero_grad(set_to_none=True)
-        self._count(sum(lot.token_count for lot in window), time.monotonic() - started, loss_value, norm_value, rate)
-
-    def _shares(self, lots: Sequence[Lot]) -> torch.Tensor:
-        """What each of the losses' sums is multiplied by: one over the total of all lots."""
-        totals = (sum(parts) for parts in zip(*(lot.totals for lot in lots), strict=True))
-        return torch.tensor([1 / total if total else 0.0 for total in totals], device=self.loaded.device)
-
-    @torch.no_grad()
-    def _look_ahead(self, lots: Sequence[Lot]) -> None:
-        if self.learner.looks_ahead:
-            with self._autocast:
-                self.learner.look_ahead([lot.to(self.loaded.device) for lot in lots])
+        self._count(tokens, time.monotonic() - started, loss_value, norm_value, rate)
 
     def _count(self, tokens: int, seconds: float, loss: float, norm: float, rate: float) -> None:
         position = self.position
@@ -276,8 +272,8 @@ class Trainer:
     def _validate(self) -> None:
         if not self.plan.validation:
             return
-        loss, figures = self.measure(self.plan.validation)
-        samples, likeness = self._spoken()
+        loss, figures = self.measuring.measure(self.plan.validation)
+        samples, likeness = self.measuring.spoken()
         figures |= likeness
         shown = {name: value for name, value in figures.items() if name in contract.metrics_of(self.config.objective)}
         where = {"step": self.position.step, "epoch": round(self._epoch, 4)}
@@ -293,69 +289,54 @@ class Trainer:
         if best is None or (value < best if lower else value > best):
             position.best_value, position.best_step, position.worse = value, position.step, 0
             position.best_loss, position.best_figures = loss, figures
-            checkpoint.save_best(self._run.checkpoints, model=self.loaded.model)
+            weights = checkpoint.whole_weights(self.loaded.model)
+            if self.world.is_chief:
+                checkpoint.save_best(self._run.checkpoints, weights=weights)
         else:
             position.worse += 1
         position.ended_early = 0 < self.config.early_stopping <= position.worse
         if self._watch is not None:
             self._watch(position.step, value)
 
-    @torch.no_grad()
-    def measure(self, lessons: Sequence[Lesson]) -> tuple[float, dict[str, Any]]:
-        """The loss over lessons, as while training but without dropout, noise and smoothing, and the objective's figures."""
-        self.loaded.model.eval()
-        lots = [self.learner.lot([lessons[place] for place in places]) for places in self._together(lessons)]
-        self._look_ahead(lots)
-        sums, tally = torch.zeros(len(lots[0].totals), device=self.loaded.device), dict[str, torch.Tensor]()
-        for lot in lots:
-            with self._autocast, as_written(self.config):
-                losses, told = self.learner.losses(lot.to(self.loaded.device))
-            sums += losses
-            tally = {name: tally.get(name, 0) + value for name, value in told.items()}
-        loss = float((sums * self._shares(lots)).sum())
-        self.loaded.model.train()
-        return loss, self.learner.figures(loss, tally)
-
-    @torch.no_grad()
-    def _spoken(self) -> tuple[list[dict[str, str]], dict[str, float]]:
-        self.loaded.model.eval()
-        with as_written(self.config):
-            said = speak(self.learner, self.plan.validation_rows, self.config.measured_answers)
-        self.loaded.model.train()
-        return said
-
     def _checkpoint(self) -> None:
-        path = checkpoint.save(
-            self._run.checkpoints,
-            model=self.loaded.model,
-            optimizer=self.optimizer,
-            state=asdict(self.position),
-            keep=self.config.keep_checkpoints,
-        )
-        self._run.metric("checkpoint", step=self.position.step, path=str(path.relative_to(self._run.path)))
+        weights = checkpoint.whole_weights(self.loaded.model)
+        optimizer, random = world.whole_state(self.optimizer), self.world.gathered(checkpoint.random_state())
+        if self.world.is_chief:
+            path = checkpoint.save(
+                self._run.checkpoints,
+                weights=weights,
+                optimizer=optimizer,
+                random=random,
+                state=asdict(self.position),
+                keep=self.config.keep_checkpoints,
+            )
+            self._run.metric("checkpoint", step=self.position.step, path=str(path.relative_to(self._run.path)))
+        self.world.wait()
 
     def _status(self, state: str, message: str = "") -> None:
         self._run.status(state, step=self.position.step, total_steps=self.plan.total_steps, epoch=self._epoch, message=message)
 
-    def _stop_here(self) -> None:
+    def _stop_if_asked(self) -> None:
+        if not self.world.any(bool(self._stop)):
+            return
         self._checkpoint()
         self._status("stopped", "stopped on request; resume goes on from here")
         raise Stopped(f"Stopped at step {self.position.step} of {self.plan.total_steps}; a checkpoint was kept.")
 
     def _keep_what_is_sound(self) -> None:
         """After a failure between two updates the weights are those of the last whole step: keep them."""
-        finite = all(bool(torch.isfinite(weight).all()) for weight in self._weights)
-        if finite and not self._updating and self.position.step > 0:
+        finite = all(bool(torch.isfinite(world.own(weight)).all()) for weight in self._weights)
+        if not self.world.any(not finite) and not self._updating and self.position.step > 0:
             self.optimizer.zero_grad(set_to_none=True)
             self._checkpoint()
 
     def _finish(self) -> dict[str, Any]:
         if self.position.step >= self.plan.total_steps or self.position.ended_early:
             self._checkpoint()
+        self.world.wait()
         checkpoint.load_best(self._run.checkpoints, model=self.loaded.model)
         self.loaded.model.eval()
-        name = contract.ADAPTER if self.config.uses_lora else contract.MODEL
-        checkpoint.write_whole(self._run.path / name, self._save_final)
+        self._save_final()
         position = self.position
         result = {
             "objective": self.config.objective,
@@ -369,14 +350,16 @@ class Trainer:
             "seconds": round(position.seconds, 3),
             "tokens_per_second": round(position.tokens / max(position.seconds, 1e-9), 1),
             "batch_parts": position.parts,
-            "peak_memory_bytes": peak_memory(self.loaded.device),
+            "peak_memory_bytes": self.world.greatest(peak_memory(self.loaded.device)),
+            "processes": self.world.size,
             "device": device_name(self.loaded.device),
             "rows": len(self.plan.train),
             "rows_too_long": self.plan.too_long,
             "rows_shortened": self.plan.shortened,
             "packed": bool(self.plan.room),
         }
-        write_json(self._run.path / contract.RESULT, result)
+        if self.world.is_chief:
+            write_json(self._run.path / contract.RESULT, result)
         self._status("finished")
         return result
 
@@ -384,12 +367,20 @@ class Trainer:
         """What the final weights do on the test rows. Answers that are imitated are judged by an evaluation instead."""
         if self.config.objective == "sft" or not self.plan.test:
             return {}
-        loss, figures = self.measure(self.plan.test)
+        loss, figures = self.measuring.measure(self.plan.test)
         self.loaded.model.eval()
         return {"rows": len(self.plan.test), "loss": loss} | figures
 
-    def _save_final(self, target: Path) -> None:
-        self.loaded.model.save_pretrained(target)
-        name_base(self.loaded, target)
-        if not self.config.uses_lora:
-            self.loaded.format.tokenizer.save_pretrained(target)
+    def _save_final(self) -> None:
+        """Write the model as its library does; where its parts lie with several processes, they are put together first."""
+        model, name = self.loaded.model, contract.ADAPTER if self.config.uses_lora else contract.MODEL
+        state = self.world.whole_state_of(model, trained_alone=self.config.uses_lora)
+
+        def fill(target: Path) -> None:
+            model.save_pretrained(target, **({} if state is None else {"state_dict": state}))
+            name_base(self.loaded, target)
+            if not self.config.uses_lora:
+                self.loaded.format.tokenizer.save_pretrained(target)
+
+        if self.world.is_chief:
+            checkpoint.write_whole(self._run.path / name, fill)

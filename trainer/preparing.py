@@ -15,6 +15,7 @@ from trainer.plan import Plan, make_plan
 from trainer.readers import Classifier, Reward, Translator
 from trainer.rows import read_rows
 from trainer.speed import settle
+from trainer.world import ALONE, World
 
 LEARNERS: dict[str, Callable[[TrainConfig, Any], Learner]] = {
     "sft": Imitation,
@@ -27,8 +28,17 @@ LEARNERS: dict[str, Callable[[TrainConfig, Any], Learner]] = {
 }
 
 
-def prepare(config: TrainConfig, folder: Path | None = None) -> tuple[Learner, Plan]:
-    """Reads the rows, loads the model and encodes the rows for it; many rows lie in `folder` then. Raises BadData, BadModel."""
+def prepare(config: TrainConfig, folder: Path | None = None, among: World = ALONE) -> tuple[Learner, Plan]:
+    """Reads the rows, loads the model and encodes the rows for it; many rows lie in `folder` then. Raises BadData, BadModel.
+
+    Of several processes the chief is the first, so that the others find what it keeps there.
+    """
+    made = _prepare(config, folder) if among.is_chief else None
+    among.wait()
+    return made or _prepare(config, folder)
+
+
+def _prepare(config: TrainConfig, folder: Path | None) -> tuple[Learner, Plan]:
     rows = read_rows(Path(config.data), config.objective)
     classes = class_names(rows["train"]) if config.objective == "classification" else ()
     loaded = load_for_training(config, classes)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.trainer.conftest import CHANGED, label_rows, preference_rows, shop_rows, thumb_rows, write_snapshot
+from tests.trainer.conftest import CHANGED, label_rows, preference_rows, shop_rows, thumb_rows, write_snapshot, write_t5
 from tests.trainer.test_loop import curve, metrics, quick, write_config
 from trainer import contract, loop
 from trainer.__main__ import main
@@ -97,7 +97,7 @@ def test_a_scoring_model_is_read_back_with_its_head(tmp_path: Path) -> None:
     config = quick(tmp_path / "preferences", objective="reward", initial_adapter=str(run / contract.ADAPTER), seed=9)
     learner, plan = loop.prepare(config)
     trainer = loop.Trainer(config, learner, plan, loop.RunFolder(tmp_path / "two"), loop.StopRequest(tmp_path / "two"))
-    assert trainer.measure(plan.test)[0] == pytest.approx(result["test"]["loss"], abs=1e-5)
+    assert trainer.measuring.measure(plan.test)[0] == pytest.approx(result["test"]["loss"], abs=1e-5)
     assert load_judge(contract.EMBEDDED, None, (), device=CPU, dtype=torch.float32).heads == ("score",)
 
 
@@ -209,23 +209,15 @@ def test_a_curriculum_by_difficulty_needs_it_in_every_row(tmp_path: Path) -> Non
 
 
 def test_a_model_of_the_t5_family_learns_through_the_same_loop(tmp_path: Path) -> None:
-    from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
-
-    from trainer.model import EMBEDDED_FOLDER
-
-    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED_FOLDER)
-    tokenizer.chat_template = None
-    torch.manual_seed(1)
-    ids = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
-    sizes = {"d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4}
-    model = T5ForConditionalGeneration(
-        T5Config(vocab_size=len(tokenizer), decoder_start_token_id=tokenizer.pad_token_id, **ids, **sizes)  # type: ignore[arg-type]
-    )
-    model.save_pretrained(tmp_path / "t5")
-    tokenizer.save_pretrained(tmp_path / "t5")
     data = write_snapshot(tmp_path / "data", train=shop_rows(CHANGED, 9), validation=shop_rows(CHANGED, 2, held_out=True))
     config = quick(
-        data, objective="seq2seq", base_model=str(tmp_path / "t5"), adapter="full", epochs=12, learning_rate=1e-2, batch_size=8
+        data,
+        objective="seq2seq",
+        base_model=write_t5(tmp_path / "t5"),
+        adapter="full",
+        epochs=12,
+        learning_rate=1e-2,
+        batch_size=8,
     )
     loop.train(config, tmp_path / "run")
     (*_, last) = metrics(tmp_path / "run", "validation")

@@ -89,7 +89,7 @@ def test_the_final_weights_are_the_best_ones(snapshot: Path, tmp_path: Path) -> 
     assert result["best_validation_loss"] == min(losses.values())
     warm = quick(snapshot, initial_adapter=str(run / contract.ADAPTER))
     again = loop.Trainer(warm, *loop.prepare(warm), RunFolder(tmp_path / "other"), StopRequest(tmp_path / "other"))
-    assert again.measure(again.plan.validation)[0] == pytest.approx(min(losses.values()), abs=1e-5)
+    assert again.measuring.measure(again.plan.validation)[0] == pytest.approx(min(losses.values()), abs=1e-5)
 
 
 def test_early_stopping_ends_a_run_that_no_longer_improves(snapshot: Path, tmp_path: Path) -> None:
