@@ -5,6 +5,9 @@ and told where each text begins. Elsewhere positions that start again at 0, with
 build a block-diagonal mask. Some models go by neither (their layers carry a state along, or they take no positions), and then
 the texts would leak into each other without a word: so it is tried out on the model itself before it is used (`keeps_apart`).
 
+Texts with a row each need no mask at all, since padding stands behind what is read. transformers looks at every batch to find
+that out, and a look at a GPU's numbers waits for the GPU; so there it is told (`spare_masks`).
+
 Not promised: varlen attention for models with dropped, capped or biased attention; those keep transformers' mask.
 """
 
@@ -21,8 +24,12 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from trainer.picked import put
+
 NAME = "touchstone_varlen"
 """What varlen attention is called in a model's config."""
+MASKLESS = "touchstone_maskless"
+"""What attention is called in a model's config that needs no mask for texts with a row each."""
 _PROBES = ((3, 9, 4, 7, 5), (8, 2, 6, 3, 9, 5, 4)), ((6, 5, 9, 2, 8), (8, 2, 6, 3, 9, 5, 4))
 """Two rows of two texts whose second texts are the same."""
 
@@ -44,18 +51,28 @@ class Packed:
 
     def to(self, device: torch.device) -> Packed:
         """The same on a device."""
-        positions, bounds = (part.to(device, non_blocking=True) for part in (self.positions, self.bounds))
-        return replace(self, positions=positions, bounds=bounds)
+        return replace(self, positions=put(self.positions, device), bounds=put(self.bounds, device))
 
     def inputs(self, implementation: str) -> dict[str, Any]:
         """What a model is given beside the row, for it to keep the texts apart with this kind of attention."""
         if implementation != NAME:
             return {"position_ids": self.positions, "attention_mask": None}
-        # A mask of four dimensions is handed on as it is, so none is built over all pairs of tokens; `_attend` needs none.
-        unread = torch.ones((1, 1, 1, 1), dtype=torch.bool, device=self.positions.device)
         told = {"cu_seq_lens_q": self.bounds, "cu_seq_lens_k": self.bounds}
         told |= {"max_length_q": self.longest, "max_length_k": self.longest}  # type: ignore[dict-item]
-        return {"position_ids": self.positions, "attention_mask": unread} | told
+        return {"position_ids": self.positions, "attention_mask": _unread(self.positions.device)} | told
+
+
+def _unread(device: torch.device) -> torch.Tensor:
+    """A mask that nobody reads: one of four dimensions is handed on as it is, so none is built over all pairs of tokens."""
+    return torch.ones((1, 1, 1, 1), dtype=torch.bool, device=device)
+
+
+def inputs(model: Any, packed: Packed | None, device: torch.device) -> dict[str, Any]:
+    """What a model is given beside the tokens of a batch: of one packed row, or of texts with a row each, padded behind."""
+    implementation = model.config._attn_implementation
+    if packed is not None:
+        return packed.inputs(implementation)
+    return {"attention_mask": _unread(device)} if implementation in (NAME, MASKLESS) else {}
 
 
 class Unfit(ValueError):
@@ -103,18 +120,64 @@ def find_kernel(device: torch.device, dtype: torch.dtype) -> Kernel | None:
 
 def use(model: Any, kernel: Kernel, dtype: torch.dtype) -> str:
     """Gives a model varlen attention for packed rows, and its own for all others; returns what it had before."""
-    before = str(model.config._attn_implementation)
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **said: Any) -> tuple[torch.Tensor, None]:
         if said.get("cu_seq_lens_q") is None:
-            attended, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **said)
-            return attended, None
+            return _attend_alone(module, query, key, value, attention_mask, **said)
         return _attend(kernel, dtype, query, key, value, said), None
 
-    AttentionInterface.register(NAME, attend)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
-    model.set_attn_implementation(NAME)
+    return _give(model, NAME, attend)
+
+
+def _give(model: Any, name: str, attend: Callable[..., Any]) -> str:
+    before = str(model.config._attn_implementation)
+    AttentionInterface.register(name, attend)
+    AttentionMaskInterface.register(name, sdpa_mask)
+    model.set_attn_implementation(name)
     return before
+
+
+def _attend_alone(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **said: Any) -> tuple[torch.Tensor, None]:
+    """Attention over texts with a row each; where the mask is the one that is not read, over all that stands before."""
+    length = query.shape[2]
+    if attention_mask is not None and attention_mask.numel() == 1 and length > 1:
+        window, attention_mask = said.get("sliding_window"), None
+        if window and length > window:
+            at = torch.arange(length, device=query.device)
+            back = at[:, None] - at[None, :]
+            attention_mask = ((back >= 0) & (back < window)).view(1, 1, length, length)
+    attended, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **said)
+    return attended, None
+
+
+def spare_masks(model: Any, logits_of: LogitsOf, device: torch.device) -> bool:
+    """Lets a model's texts with a row each go without a look at their mask; False, and nothing changed, where its logits would
+    not be the same or it looks back in a way of its own."""
+    config = model.config
+    kinds = {*(getattr(config, "layer_types", None) or ())} - {"full_attention", "sliding_attention"}
+    if config._attn_implementation != "sdpa" or kinds or getattr(config, "attention_chunk_size", None):
+        return False
+    rows = torch.tensor([[token for text in row for token in text] for row in _PROBES], device=device)
+    expected = _logits(model, logits_of, rows)
+    before = _give(model, MASKLESS, _attend_alone)
+    try:
+        found = _logits(model, logits_of, rows)
+    except (TypeError, ValueError, RuntimeError, IndexError):
+        found = None
+    if found is not None and torch.allclose(found, expected, rtol=1e-3, atol=float(expected.std()) * 1e-3):
+        return True
+    model.set_attn_implementation(before)
+    return False
+
+
+@torch.no_grad()
+def _logits(model: Any, logits_of: LogitsOf, tokens: torch.Tensor) -> torch.Tensor:
+    was_training = model.training
+    model.eval()
+    try:
+        return logits_of(tokens, torch.arange(tokens.numel(), device=tokens.device)).float()
+    finally:
+        model.train(was_training)
 
 
 def _attend(kernel: Kernel, dtype: torch.dtype, query: Any, key: Any, value: Any, said: dict[str, Any]) -> torch.Tensor:
@@ -135,9 +198,9 @@ def _attend(kernel: Kernel, dtype: torch.dtype, query: Any, key: Any, value: Any
 
 
 class LogitsOf(Protocol):
-    """Logits [n, vocabulary] of the n chosen predictions, as `objectives.TrainedLogits` gives them."""
+    """Logits [n, vocabulary] of what comes after n places, as `objectives.TrainedLogits` gives them."""
 
-    def __call__(self, tokens: torch.Tensor, chosen: torch.Tensor, packed: Packed | None = None) -> torch.Tensor:
+    def __call__(self, tokens: torch.Tensor, places: torch.Tensor, packed: Packed | None = None) -> torch.Tensor:
         """Of one row, or of several texts in rows of their own."""
 
 
@@ -163,5 +226,5 @@ def _second(logits_of: LogitsOf, texts: Sequence[Sequence[int]], device: torch.d
     """The logits of the last text of a row."""
     tokens = torch.tensor([[token for text in texts for token in text]], device=device)
     packed = Packed.of([len(text) for text in texts]).to(device) if len(texts) > 1 else None
-    chosen = torch.ones((1, tokens.shape[1] - 1), dtype=torch.bool, device=device)
-    return logits_of(tokens, chosen, packed)[1 - len(texts[-1]) :].float()
+    places = torch.arange(tokens.shape[1] - 1, device=device)
+    return logits_of(tokens, places, packed)[1 - len(texts[-1]) :].float()

@@ -17,6 +17,7 @@ from trainer.learner import Learner, Lot, Tally, lay, lay_in_one_row, preference
 from trainer.lessons import Pair, Thumb
 from trainer.model import BadModel, Loaded, choose_dtype
 from trainer.objectives import TrainedLogits
+from trainer.picked import Picked
 from trainer.rows import Row
 
 _SAMPLE_DECODING = Decoding(max_new_tokens=48)
@@ -30,6 +31,12 @@ class Chatting(Learner):
         self.format: ChatFormat = loaded.format
         self.chat = loaded
         self.logits_of = TrainedLogits(loaded.model)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Decides how the model attends."""
+        if self.chat.device.type == "cuda":
+            attention.spare_masks(self.model, self.logits_of, self.chat.device)
 
     def answers(self, rows: Sequence[Row]) -> list[str]:
         """Greedy answers."""
@@ -41,9 +48,10 @@ class Imitation(Chatting):
 
     row_by_row = True
 
-    def __init__(self, config: TrainConfig, loaded: Loaded) -> None:
-        super().__init__(config, loaded)
+    def _settle(self) -> None:
         self.packs = self._can_pack()
+        if not self.packs:
+            super()._settle()
 
     def _can_pack(self) -> bool:
         config, loaded = self.config, self.chat
@@ -76,14 +84,14 @@ class Imitation(Chatting):
         if self.packs:
             worth = [[example.weight if mark else 0.0 for mark in example.trained] for example in chosen]
             return lay_in_one_row(tokens, worth, chosen, totals=(total,))
-        laid = lay(tokens, marks, chosen, pad=self.pad, totals=(total,))
-        return replace(laid, trained=laid.trained * laid.weights.unsqueeze(1))
+        counts = [example.weight for example in chosen]
+        return lay(tokens, marks, chosen, pad=self.pad, counts=counts, totals=(total,))
 
     def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
         """Nats, and how many tokens would be the likeliest."""
-        chosen = lot.trained > 0
-        logits, targets = self.logits_of(lot.tokens, chosen, lot.packed), lot.tokens[:, 1:][chosen]
-        return imitate(logits, targets, lot.trained[chosen], label_smoothing=self.doubt())
+        picked = lot.picked
+        logits = self.logits_of(lot.tokens, picked.places, lot.packed)
+        return imitate(logits, picked.targets, picked.counts, label_smoothing=self.doubt())
 
     def figures(self, loss: float, tally: dict[str, Any]) -> dict[str, Any]:
         """Perplexity and token accuracy."""
@@ -126,8 +134,8 @@ class Dpo(Preference):
 
     def log_probs(self, lot: Lot) -> torch.Tensor:
         """[lessons, 2]: the log-probability of each answer."""
-        values, rows = objectives.token_log_probs(self.logits_of, lot.tokens, lot.trained > 0)
-        return objectives.sum_by_row(values, rows, len(lot.tokens)).view(2, -1).T
+        values = objectives.token_log_probs(self.logits_of, lot.tokens, lot.picked)
+        return objectives.sum_by_row(values, lot.picked.rows, len(lot.tokens)).view(2, -1).T
 
     def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
         """A loss a pair; the implied rewards of both answers."""
@@ -144,17 +152,17 @@ class Orpo(Preference):
         """The likelihood is divided by the chosen texts' tokens, the comparison by the pairs."""
         laid = super().lot(chosen)
         tokens = sum(pair.weight * (pair.chosen.length - 1) for pair in chosen)
-        return replace(laid, totals=(tokens, *laid.totals))
+        read = laid.trained > 0
+        read[: len(chosen)] = laid.present[: len(chosen), 1:]
+        return replace(laid, totals=(tokens, *laid.totals), picked=Picked.of(laid.tokens, read, laid.trained))
 
     def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
         """Two sums: nats of the chosen texts, and the comparison."""
-        half = len(lot.weights)
-        read = lot.trained > 0
-        read[:half] = lot.present[:half, 1:]
-        values, rows = objectives.token_log_probs(self.logits_of, lot.tokens, read)
-        of_chosen = rows < half
-        nats = -(values[of_chosen] * lot.weights[rows[of_chosen]]).sum()
-        answers = objectives.sum_by_row(values * (lot.trained[read] > 0), rows, 2 * half) / lot.trained.sum(dim=1)
+        picked, texts = lot.picked, len(lot.tokens)
+        values = objectives.token_log_probs(self.logits_of, lot.tokens, picked)
+        said, whose = values[: picked.first], picked.rows[: picked.first]
+        nats = -(said * lot.weights.index_select(0, whose)).sum()
+        answers = objectives.sum_by_row(values * (picked.counts > 0), picked.rows, texts) / lot.trained.sum(dim=1)
         means = answers.view(2, -1).T
         compared = (objectives.orpo(means, beta=self.config.beta) * lot.weights).sum()
         loss = torch.stack((nats, compared))
@@ -186,23 +194,28 @@ class Kto(Chatting):
 
     def log_probs(self, lot: Lot) -> torch.Tensor:
         """[lessons, 2]: the log-probability of the answer and of the stray one."""
-        half = len(lot.weights)
-        return torch.stack((self._half(lot, slice(0, half)), self._half(lot, slice(half, None))), dim=1)
+        return torch.stack((self._said(lot), self._stray(lot)), dim=1)
 
-    def _half(self, lot: Lot, part: slice) -> torch.Tensor:
-        values, rows = objectives.token_log_probs(self.logits_of, lot.tokens[part], lot.trained[part] > 0)
-        return objectives.sum_by_row(values, rows, len(lot.weights))
+    def _said(self, lot: Lot) -> torch.Tensor:
+        return self._half(lot.tokens[: len(lot.weights)], lot.picked.halves(lot.tokens)[0])
+
+    def _stray(self, lot: Lot) -> torch.Tensor:
+        return self._half(lot.tokens[len(lot.weights) :], lot.picked.halves(lot.tokens)[1])
+
+    def _half(self, tokens: torch.Tensor, picked: Picked) -> torch.Tensor:
+        values = objectives.token_log_probs(self.logits_of, tokens, picked)
+        return objectives.sum_by_row(values, picked.rows, len(tokens))
 
     def look_ahead(self, window: Sequence[Lot]) -> None:
         """How far the model has strayed, by answers that belong to other prompts."""
-        ratios = [self._half(lot, slice(len(lot.weights), None)) - lot.reference[:, 1] for lot in window]
+        ratios = [self._stray(lot) - lot.reference[:, 1] for lot in window]
         total = torch.cat(ratios).sum() if ratios else torch.zeros((), device=self.loaded.device)
         total, count = self.shared(torch.stack((total, torch.full_like(total, sum(map(len, ratios))))))
         self._kl = (total / count).clamp(min=0)
 
     def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
         """A loss a row; the implied rewards."""
-        ratios = self._half(lot, slice(0, len(lot.weights))) - lot.reference[:, 0]
+        ratios = self._said(lot) - lot.reference[:, 0]
         good = lot.labels.bool()
         worth = torch.where(good, self.config.desirable_weight, self.config.undesirable_weight)
         each = objectives.kto(ratios, good, self._kl, beta=self.config.beta)

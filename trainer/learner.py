@@ -18,6 +18,7 @@ from trainer.attention import Packed
 from trainer.contract import TrainConfig
 from trainer.lessons import Lesson
 from trainer.model import Loaded, LoadedReader
+from trainer.picked import Picked, put
 from trainer.rows import Row
 
 Tally = dict[str, torch.Tensor]
@@ -41,6 +42,8 @@ class Lot:
     labels: torch.Tensor
     present: torch.Tensor
     """[texts, width]: which tokens are no padding."""
+    picked: Picked
+    """The predictions that are looked at."""
     packed: Packed | None = None
     """Where the texts of one long row begin and end; None for a text a row."""
     void: bool = False
@@ -49,8 +52,9 @@ class Lot:
     def to(self, device: torch.device) -> Lot:
         """The same on a device."""
         names = ("tokens", "trained", "weights", "reference", "labels", "present")
-        moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
-        return replace(self, **moved, packed=self.packed.to(device) if self.packed else None)
+        moved = {name: put(getattr(self, name), device) for name in names}
+        packed = self.packed.to(device) if self.packed else None
+        return replace(self, **moved, picked=self.picked.to(device), packed=packed)
 
 
 def lay(
@@ -59,10 +63,12 @@ def lay(
     rows: Sequence[Lesson],
     *,
     pad: int,
+    counts: Sequence[float] = (),
     totals: Sequence[float] | None = None,
     labels: Sequence[int] = (),
 ) -> Lot:
-    """Texts, with marks where tokens are trained, as one lot. Without `totals` the loss is divided by the sum of weights."""
+    """Texts, with marks where tokens are trained, as one lot. `counts` say what the trained tokens of each text count, 1 where
+    they are not given. Without `totals` the loss is divided by the sum of weights."""
     width = max(len(text) for text in texts)
     tokens = torch.full((len(texts), width), pad, dtype=torch.long)
     trained, present = torch.zeros((len(texts), width)), torch.zeros((len(texts), width), dtype=torch.bool)
@@ -71,16 +77,20 @@ def lay(
         present[index, : len(text)] = True
         if marks:
             trained[index, : len(text)] = torch.tensor(marks[index])
+    if counts:
+        trained *= torch.tensor(counts, dtype=torch.float32).unsqueeze(1)
+    trained = trained[:, 1:].contiguous()
     weights = torch.tensor([row.weight for row in rows], dtype=torch.float32)
     return Lot(
         tokens=tokens,
-        trained=trained[:, 1:].contiguous(),
+        trained=trained,
         weights=weights,
         totals=tuple(totals) if totals is not None else (float(weights.sum()),),
         token_count=sum(row.token_count for row in rows),
         reference=torch.tensor([getattr(row, "reference", (0.0, 0.0)) for row in rows], dtype=torch.float32),
         labels=torch.tensor(labels, dtype=torch.long),
         present=present,
+        picked=Picked.of(tokens, trained > 0, trained),
     )
 
 
@@ -89,16 +99,18 @@ def lay_in_one_row(
 ) -> Lot:
     """Texts one after another; `marks` say what each token counts. A text's first token is predicted from nothing."""
     tokens = torch.tensor([token for text in texts for token in text]).unsqueeze(0)
-    trained = torch.tensor([0.0 if at == 0 else mark for text in marks for at, mark in enumerate(text)]).unsqueeze(0)
+    every = torch.tensor([0.0 if at == 0 else mark for text in marks for at, mark in enumerate(text)]).unsqueeze(0)
+    trained = every[:, 1:].contiguous()
     return Lot(
         tokens=tokens,
-        trained=trained[:, 1:].contiguous(),
+        trained=trained,
         weights=torch.tensor([row.weight for row in rows], dtype=torch.float32),
         totals=tuple(totals),
         token_count=tokens.numel(),
         reference=torch.empty(0),
         labels=torch.empty(0),
         present=torch.ones_like(tokens, dtype=torch.bool),
+        picked=Picked.of(tokens, trained > 0, trained),
         packed=Packed.of([len(text) for text in texts]),
     )
 

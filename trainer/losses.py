@@ -15,6 +15,7 @@ import torch
 from trainer.data import Example
 from trainer.model import Loaded
 from trainer.objectives import TrainedLogits, sum_by_row, token_log_probs
+from trainer.picked import Picked, put
 from trainer.rows import Row
 
 _BATCH = 16
@@ -66,10 +67,11 @@ def _totals(loaded: Loaded, examples: Sequence[Example]) -> list[float]:
         for place, index in enumerate(chosen):
             tokens[place, : examples[index].length] = torch.tensor(examples[index].tokens)
             trained[place, : examples[index].length] = torch.tensor(examples[index].trained)
-        picked = trained[:, 1:].to(loaded.device)
-        if not picked.any():
+        marked = trained[:, 1:]
+        picked = Picked.of(tokens, marked, marked).to(loaded.device)
+        if not picked:
             continue
-        values, rows = token_log_probs(logits_of, tokens.to(loaded.device), picked)
-        for index, total in zip(chosen, sum_by_row(values, rows, len(chosen)).tolist(), strict=True):
+        values = token_log_probs(logits_of, put(tokens, loaded.device), picked)
+        for index, total in zip(chosen, sum_by_row(values, picked.rows, len(chosen)).tolist(), strict=True):
             found[index] = -total
     return found

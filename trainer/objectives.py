@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from trainer import attention
 from trainer.attention import Packed
+from trainer.picked import Picked
 
 
 def sft(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, *, label_smoothing: float = 0.0) -> torch.Tensor:
@@ -88,13 +90,13 @@ class TrainedLogits:
         self._model.train(training)
         return whole.shape == direct.shape and torch.allclose(whole.float(), direct.float(), rtol=1e-3, atol=1e-3)
 
-    def __call__(self, tokens: torch.Tensor, chosen: torch.Tensor, packed: Packed | None = None) -> torch.Tensor:
-        """Logits [n, vocabulary] that predict the n tokens `tokens[:, 1:][chosen]`."""
-        apart = packed.inputs(self._model.config._attn_implementation) if packed else {}
+    def __call__(self, tokens: torch.Tensor, places: torch.Tensor, packed: Packed | None = None) -> torch.Tensor:
+        """Logits [n, vocabulary] of what comes after n places, which are counted text after text through `tokens`."""
+        apart = attention.inputs(self._model, packed, tokens.device)
         if self.direct:
             hidden = self._decoder(input_ids=tokens, use_cache=False, **apart).last_hidden_state
-            return self._head(hidden[:, :-1][chosen])
-        return self._model(input_ids=tokens, use_cache=False, **apart).logits[:, :-1][chosen]
+            return self._head(hidden.flatten(0, 1).index_select(0, places))
+        return self._model(input_ids=tokens, use_cache=False, **apart).logits.flatten(0, 1).index_select(0, places)
 
 
 def _parts(model: Any) -> tuple[Any, Any]:
@@ -104,10 +106,9 @@ def _parts(model: Any) -> tuple[Any, Any]:
         return None, None
 
 
-def token_log_probs(logits_of: TrainedLogits, tokens: torch.Tensor, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-probabilities of the n tokens `tokens[:, 1:][chosen]`, and the row of each."""
-    nll = functional.cross_entropy(logits_of(tokens, chosen).float(), tokens[:, 1:][chosen], reduction="none")
-    return -nll, chosen.nonzero()[:, 0]
+def token_log_probs(logits_of: TrainedLogits, tokens: torch.Tensor, picked: Picked) -> torch.Tensor:
+    """Log-probabilities [n] of the picked tokens."""
+    return -functional.cross_entropy(logits_of(tokens, picked.places).float(), picked.targets, reduction="none")
 
 
 def sum_by_row(values: torch.Tensor, rows: torch.Tensor, count: int) -> torch.Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -44,22 +43,22 @@ class Translator(Reading):
         marks = [[False] * len(lesson.source) for lesson in chosen]
         marks += [[False, *[True] * len(lesson.target)] for lesson in chosen]
         total = sum(lesson.weight * len(lesson.target) for lesson in chosen)
-        laid = lay(texts, marks, chosen, pad=self.pad, totals=(total,))
-        return replace(laid, trained=laid.trained * laid.weights.repeat(2).unsqueeze(1))
+        counts = [lesson.weight for lesson in chosen] * 2
+        return lay(texts, marks, chosen, pad=self.pad, counts=counts, totals=(total,))
 
     def losses(self, lot: Lot) -> tuple[torch.Tensor, Tally]:
         """As in SFT."""
         half = len(lot.tokens) // 2
-        written, trained = lot.tokens[half:], lot.trained[half:]
+        _, picked = lot.picked.halves(lot.tokens)
         logits = self.model(
             input_ids=lot.tokens[:half],
             attention_mask=lot.present[:half].long(),
-            decoder_input_ids=written,
+            decoder_input_ids=lot.tokens[half:],
             decoder_attention_mask=lot.present[half:].long(),
             use_cache=False,
-        ).logits[:, :-1]
-        chosen = trained > 0
-        return imitate(logits[chosen], written[:, 1:][chosen], trained[chosen], label_smoothing=self.doubt())
+        ).logits
+        chosen = logits.flatten(0, 1).index_select(0, picked.places)
+        return imitate(chosen, picked.targets, picked.counts, label_smoothing=self.doubt())
 
     def figures(self, loss: float, tally: dict[str, Any]) -> dict[str, Any]:
         """As in SFT."""

@@ -12,7 +12,7 @@ import torch
 
 from trainer import corpus
 from trainer.contract import EMBEDDED
-from trainer.model import Loaded, load_base
+from trainer.model import EMBEDDED_FOLDER, Loaded, load_base
 
 Row = dict[str, object]
 
@@ -89,3 +89,20 @@ def label_rows(keys: Sequence[str], each: int) -> list[Row]:
     ]
     random.Random(5).shuffle(made)
     return made
+
+
+def write_t5(folder: Path) -> str:
+    """A small model of the T5 family that knows nothing yet, with the embedded model's tokens."""
+    from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
+
+    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED_FOLDER)
+    tokenizer.chat_template = None
+    torch.manual_seed(1)
+    ids = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+    sizes = {"d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4}
+    model = T5ForConditionalGeneration(
+        T5Config(vocab_size=len(tokenizer), decoder_start_token_id=tokenizer.pad_token_id, **ids, **sizes)  # type: ignore[arg-type]
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)

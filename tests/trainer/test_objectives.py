@@ -112,5 +112,5 @@ def test_a_model_that_scales_its_logits_goes_through_its_own_forward_pass(mini: 
     logits_of = TrainedLogits(mini.model)
     assert not logits_of.direct
     tokens = torch.tensor([[1, 5, 9, 12]])
-    chosen = torch.tensor([[False, True, True]])
-    assert torch.allclose(logits_of(tokens, chosen), mini.model(input_ids=tokens).logits[:, :-1][chosen])
+    places = torch.tensor([1, 2])
+    assert torch.allclose(logits_of(tokens, places), mini.model(input_ids=tokens).logits[0, 1:3])

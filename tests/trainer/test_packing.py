@@ -97,8 +97,8 @@ def test_a_model_whose_texts_would_see_each_other_is_found_out(mini: Loaded) -> 
     logits_of = TrainedLogits(mini.model)
     assert keeps_apart(mini.model, logits_of, CPU)
 
-    def without_positions(tokens: torch.Tensor, chosen: torch.Tensor, packed: Packed | None = None) -> torch.Tensor:
-        return logits_of(tokens, chosen)
+    def without_positions(tokens: torch.Tensor, places: torch.Tensor, packed: Packed | None = None) -> torch.Tensor:
+        return logits_of(tokens, places)
 
     assert not keeps_apart(mini.model, without_positions, CPU)
 
