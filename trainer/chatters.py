@@ -208,7 +208,8 @@ class Kto(Chatting):
 
     def look_ahead(self, window: Sequence[Lot]) -> None:
         """How far the model has strayed, by answers that belong to other prompts."""
-        ratios = [self._stray(lot) - lot.reference[:, 1] for lot in window]
+        strayed = [self._stray(lot) - lot.reference[:, 1] for lot in window]  # of void lots too: all processes make each pass
+        ratios = [values for lot, values in zip(window, strayed, strict=True) if not lot.void]
         total = torch.cat(ratios).sum() if ratios else torch.zeros((), device=self.loaded.device)
         total, count = self.shared(torch.stack((total, torch.full_like(total, sum(map(len, ratios))))))
         self._kl = (total / count).clamp(min=0)

@@ -52,7 +52,7 @@ class Lot:
     def to(self, device: torch.device) -> Lot:
         """The same on a device."""
         names = ("tokens", "trained", "weights", "reference", "labels", "present")
-        moved = {name: put(getattr(self, name), device) for name in names}
+        moved: dict[str, Any] = {name: put(getattr(self, name), device) for name in names}
         packed = self.packed.to(device) if self.packed else None
         return replace(self, **moved, picked=self.picked.to(device), packed=packed)
 

@@ -45,8 +45,8 @@ class Picked:
 
     def to(self, device: torch.device) -> Picked:
         """The same on a device."""
-        moved = [put(part, device) for part in (self.places, self.targets, self.rows, self.counts)]
-        return Picked(*moved, self.first)
+        places, targets, rows, counts = (put(part, device) for part in (self.places, self.targets, self.rows, self.counts))
+        return Picked(places, targets, rows, counts, self.first)
 
     def halves(self, tokens: torch.Tensor) -> tuple[Picked, Picked]:
         """Those of the first and of the second half of the texts, each as of a batch of its own."""
