@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backend.evaluation import queries
+from backend.evaluation import queries, version_queries
 from backend.evaluation.evaluating import start_evaluation
 from backend.evaluation.queries import EvaluationCard
+from backend.evaluation.version_queries import VersionCard
 from backend.vocabulary import Action, JobStatus
 from pages.components.answers import show_answers
 from pages.components.charts import show_table
 from pages.components.conduct_view import show_conduct
 from pages.components.links import link_to
 from pages.components.notices import attempt, guarded, plain, tell
+from pages.components.version_view import say_left_out
 from pages.components.visit import Visit, require
 
 WAITING = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.STOPPING)
@@ -24,17 +26,22 @@ def main() -> None:
     st.title("Evaluate")
     st.write("A candidate and the version it would replace answer the same test questions, which neither learned from.")
     with visit.reading() as session:
-        versions = queries.versions(session, project_id=visit.project_id)
+        versions = version_queries.versions(session, project_id=visit.project_id)
         snapshots = queries.snapshot_choices(session, project_id=visit.project_id)
         cards = queries.evaluations(session, project_id=visit.project_id)
+    silent = [version for version in versions if not version.chats]
+    versions = [version for version in versions if version.chats]
     if not any(not version.is_base for version in versions):
         st.info(
-            "There is no trained version yet. Train one first; it comes here as a candidate.", icon=":material/model_training:"
+            "There is no trained version that chats yet. Train one first; it comes here as a candidate.",
+            icon=":material/model_training:",
         )
+        say_left_out(silent)
         link_to("training", "Train", icon="model_training")
         return
     with st.expander("Start an evaluation", icon=":material/play_circle:", expanded=not cards):
         _form(visit, versions, snapshots)
+        say_left_out(silent)
     if not cards:
         st.info("No evaluation yet. Start the first one above; it takes from seconds to minutes.", icon=":material/fact_check:")
         return
@@ -47,7 +54,7 @@ def main() -> None:
         _finished(visit, card)
 
 
-def _form(visit: Visit, versions: list[queries.VersionCard], snapshots: dict[int, str]) -> None:
+def _form(visit: Visit, versions: list[VersionCard], snapshots: dict[int, str]) -> None:
     names = {version.id: f"{version.name} ({version.stage})" for version in versions}
     trained = [version.id for version in versions if not version.is_base]
     own, current = "Those of the snapshot it was trained on", "What it would replace"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from backend.evaluation import lineage, queries
+from backend.evaluation import lineage, version_queries
 from backend.evaluation.lineage import RecordLineage
 from backend.vocabulary import Action
 from pages.components.charts import show_chart, show_table, stations
@@ -96,12 +96,12 @@ def _draw_record(way: RecordLineage) -> None:
 
 def _version(visit: Visit) -> None:
     with visit.reading() as session:
-        versions = queries.versions(session, project_id=visit.project_id)
+        versions = version_queries.versions(session, project_id=visit.project_id)
     if not versions:
         st.info("No model version yet. Train one, and its whole origin is shown here.", icon=":material/model_training:")
         link_to("training", "Train", icon="model_training")
         return
-    names = {one.id: f"{one.name} ({one.stage})" for one in versions}
+    names = {one.id: f"{one.name} ({one.standing})" for one in versions}
     chosen = st.selectbox("Version", list(names), format_func=lambda key: names[key], key="lineage_version")
     with visit.reading() as session:
         found = lineage.of_version(session, project_id=visit.project_id, version_id=chosen)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from backend.evaluation import queries
+from backend.evaluation import queries, version_queries
 from backend.evaluation.activity import Current, current
 from backend.evaluation.evidence import Standing, gate_of_project, standing
-from backend.evaluation.queries import VersionCard
+from backend.evaluation.version_queries import VersionCard
 from backend.vocabulary import Action, Stage
 from pages.components.charts import show_table
 from pages.components.checklist import show_checks, show_verdict
@@ -17,6 +17,7 @@ from pages.components.gate_form import show_gate_form
 from pages.components.links import link_to
 from pages.components.model_export import show_model_export
 from pages.components.notices import guarded, plain
+from pages.components.version_view import say_left_out
 from pages.components.visit import Visit, require
 
 
@@ -26,17 +27,18 @@ def main() -> None:
     st.title("Promote")
     st.write("The version that is current answers in the chat. A candidate takes its place when it passes the gate.")
     with visit.reading() as session:
-        versions = queries.versions(session, project_id=visit.project_id)
+        versions = version_queries.versions(session, project_id=visit.project_id)
         now = current(session, project_id=visit.project_id)
         gate = gate_of_project(session, visit.project_id)
     _current(visit, now)
-    trained = [one for one in versions if not one.is_base and one.stage != Stage.CURRENT]
+    trained = [one for one in versions if one.chats and not one.is_base and one.stage != Stage.CURRENT]
     candidates = [one for one in trained if one.stage == Stage.CANDIDATE]
     if trained:
         _candidate(visit, candidates, trained, now)
     else:
-        st.info("No candidate waits. Each finished training run brings one.", icon=":material/model_training:")
+        st.info("No candidate waits. Each finished run of a chat model brings one.", icon=":material/model_training:")
         link_to("training", "Train", icon="model_training")
+    say_left_out([one for one in versions if not one.chats])
     show_model_export(visit, versions)
     if visit.may(Action.EDIT_SETTINGS):
         with st.expander("The gate's conditions", icon=":material/tune:"):

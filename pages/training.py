@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from backend.training import launching, queries
-from backend.vocabulary import Action
-from pages.components.charts import curves, show_table
+from backend.training.queries import Beginning, SnapshotChoice
+from backend.vocabulary import Action, SnapshotKind
+from pages.components.charts import show_table
+from pages.components.labelling_form import NAMES as HOLDS
 from pages.components.links import link_to
 from pages.components.notices import attempt, guarded, tell
+from pages.components.objective_guide import show_guide
 from pages.components.plan_view import look_before, show_plan
 from pages.components.recipe_form import choose_base_model, choose_objective, choose_start, chosen_recipe, show_fields
+from pages.components.run_comparison import show_comparison
 from pages.components.run_view import show_run
 from pages.components.search_view import show_searches, show_space, start_search
+from pages.components.version_view import show_versions
 from pages.components.visit import Visit, require
 
 ONE, SEARCH = "One run", "A search"
@@ -24,12 +28,11 @@ def main() -> None:
     visit = require(Action.TRAIN)
     st.title("Train")
     st.write(
-        "A run teaches a model what a snapshot holds: approved answers, preferences, thumbs or classes. What chats becomes a "
-        "candidate version to evaluate."
+        "A run teaches a model what a snapshot holds: approved answers, preferences, thumbs or classes. Every run that "
+        "finishes makes a version; one that chats is a candidate to evaluate and promote."
     )
     with visit.reading() as session:
         snapshots = queries.snapshot_choices(session, visit.actor, visit.project_id)
-        kinds = queries.snapshot_kinds(session, visit.actor, visit.project_id)
         versions = queries.start_choices(session, visit.actor, visit.project_id)
         runs = queries.runs(session, visit.actor, visit.project_id)
     if not snapshots:
@@ -37,13 +40,18 @@ def main() -> None:
             "There is nothing to train on yet. Freeze a snapshot of approved records first.", icon=":material/photo_camera:"
         )
         link_to("snapshots", "Snapshots", icon="photo_camera")
+        show_guide(())
         return
+    with st.expander("What can be learned, and from what", icon=":material/school:"):
+        show_guide(snapshots.values())
     with st.expander("Start a run", icon=":material/play_circle:", expanded=runs.empty):
-        _form(visit, snapshots, kinds, versions)
+        _form(visit, snapshots, versions)
     names = {int(row.id): f"{row.number}: {row.name}" for row in runs.itertuples()}
-    watch, table, comparison, searches = st.tabs(["One run", "All runs", "Compare", "Searches"])
+    watch, table, made, comparison, searches = st.tabs(["One run", "All runs", "Versions", "Compare", "Searches"])
     with searches, guarded():
         show_searches(visit)
+    with made, guarded():
+        show_versions(visit)
     if runs.empty:
         watch.info("No run yet. The values above do well for the sample project: start one.", icon=":material/model_training:")
         return
@@ -55,13 +63,14 @@ def main() -> None:
     with table:
         show_table(runs.drop(columns=["id"]), key="runs", columns=_columns())
     with comparison, guarded():
-        _comparison(visit, names)
+        show_comparison(visit, names)
 
 
-def _form(visit: Visit, snapshots: dict[int, str], kinds: dict[int, str], versions: dict[int, tuple[str, str]]) -> None:
-    snapshot_id = st.selectbox("Snapshot", list(snapshots), format_func=lambda key: snapshots[key], key="run_snapshot")
-    base_model = choose_base_model(kinds[snapshot_id])
-    objective = choose_objective(kinds[snapshot_id], base_model)
+def _form(visit: Visit, snapshots: dict[int, SnapshotChoice], versions: dict[int, Beginning]) -> None:
+    snapshot_id = st.selectbox("Snapshot", list(snapshots), format_func=lambda key: _named(snapshots[key]), key="run_snapshot")
+    kind = snapshots[snapshot_id].kind
+    base_model = choose_base_model(kind)
+    objective = choose_objective(kind, base_model)
     version_id = choose_start(versions, base_model, objective)
     what = st.segmented_control(
         "Start", [ONE, SEARCH], default=ONE, required=True, key="run_what", help="A search tries the recipe with other values."
@@ -98,6 +107,10 @@ def _form(visit: Visit, snapshots: dict[int, str], kinds: dict[int, str], versio
         show_plan(visit)
 
 
+def _named(one: SnapshotChoice) -> str:
+    return f"{one.number}: {one.name} ({HOLDS[SnapshotKind(one.kind)]}, {one.rows} rows to learn from)"
+
+
 def _start(visit: Visit, snapshot_id: int, base_model: str, objective: str, version_id: int | None) -> None:
     with visit.writing() as session:
         run = launching.start_run(
@@ -121,23 +134,6 @@ def _columns() -> dict[str, object]:
         "tokens_per_second": number("tokens/s", format="%.0f"),
         "base_model": "base model",
     }
-
-
-def _comparison(visit: Visit, names: dict[int, str]) -> None:
-    chosen = st.multiselect(
-        "Runs to compare", list(names), format_func=lambda key: names[key], max_selections=6, key="compared_runs"
-    )
-    if len(chosen) < 2:
-        st.info("Choose two or more runs: their validation curves, what was set differently, what came out.")
-        return
-    with visit.reading() as session:
-        table, points = queries.compare(session, visit.actor, visit.settings, chosen)
-    if not points.empty:
-        wide = pd.pivot_table(points, index="step", columns="run", values="validation_loss").reset_index()
-        st.text("Validation loss")
-        runs = [column for column in wide.columns if column != "step"]
-        st.plotly_chart(curves(wide, x="step", y=runs), width="stretch", theme="streamlit", key="compared_curves")
-    show_table(table, key="compared", names=list(table.columns)[1:])
 
 
 main()

@@ -13,6 +13,7 @@ from backend.store.accounts import Account, Membership
 from backend.store.conversations import Feedback, open_complaint
 from backend.store.models import Job, ModelVersion, Snapshot, SnapshotRow
 from backend.store.records import Faq, FaqRevision, Project, Record, RecordRevision
+from backend.store.versions import chatting
 from backend.store.work import Annotation, Item, Qualification, Skip, Task
 from backend.vocabulary import Action, FaqState, ItemStatus, JobStatus, RecordStatus, Stage, TaskStatus
 
@@ -106,7 +107,7 @@ def _of_people(actor: Actor, project_id: int) -> dict[str, Any]:
 
 def _of_models(project_id: int) -> dict[str, Any]:
     jobs = select(func.count()).select_from(Job).where(Job.project_id == project_id)
-    candidates = (ModelVersion.project_id == project_id, ModelVersion.stage == Stage.CANDIDATE)
+    candidates = (ModelVersion.project_id == project_id, ModelVersion.stage == Stage.CANDIDATE, chatting())
     return {
         "jobs_going": jobs.where(col(Job.status).in_((JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.STOPPING))),
         "jobs_failed": jobs.where(col(Job.status).in_((JobStatus.FAILED, JobStatus.LOST))),

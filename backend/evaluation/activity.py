@@ -20,6 +20,7 @@ from backend.store.base import now
 from backend.store.conversations import Feedback
 from backend.store.models import Job, ModelVersion, Promotion, Run, Snapshot, SnapshotRow
 from backend.store.records import Approval, Project, Record, RecordRevision
+from backend.store.versions import standing
 from backend.vocabulary import RecordStatus, Split, Thumb
 
 DAYS = 30
@@ -128,7 +129,7 @@ def by_person(frame: pd.DataFrame) -> pd.DataFrame:
 def runs(session: Session, *, project_id: int, limit: int = 20) -> pd.DataFrame:
     """The newest runs with their job's state and what became of them."""
     columns: list[Any] = [Run.number, Run.name, Snapshot.number, Job.status, Run.result]
-    columns += [ModelVersion.name, ModelVersion.stage, Run.created_at]
+    columns += [ModelVersion.name, ModelVersion.stage, Run.config, Run.created_at]
     query = (
         select(*columns)
         .select_from(Run)
@@ -147,10 +148,10 @@ def runs(session: Session, *, project_id: int, limit: int = 20) -> pd.DataFrame:
             str(status or ""),
             (result or {}).get("best_validation_loss"),
             version or "",
-            str(stage or ""),
+            standing(stage, config.get("objective", "sft")) if stage else "",
             at,
         )
-        for number, name, snapshot, status, result, version, stage, at in session.exec(query)
+        for number, name, snapshot, status, result, version, stage, config, at in session.exec(query)
     ]
     return pd.DataFrame(rows, columns=["run", "name", "snapshot", "state", "validation loss", "version", "stage", "started"])
 

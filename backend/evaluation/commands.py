@@ -19,6 +19,7 @@ from backend.evaluation.exporting import ModelForm
 from backend.jobs.processes import leaving_on_sigterm
 from backend.jobs.waiting import wait
 from backend.runtime import Runtime
+from backend.store import versions
 from backend.store.models import Evaluation, ModelVersion
 from backend.store.records import Project
 from backend.vocabulary import JobKind, JobStatus, Split
@@ -50,7 +51,7 @@ def register(subparsers: Any) -> None:
 
 def _evaluate(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
     with house.database.writing() as session:
-        version = _version(session, arguments)
+        version = _version(session, arguments, chats=True)
         evaluation = evaluating.start_evaluation(
             session=session,
             actor=SYSTEM,
@@ -74,7 +75,7 @@ def _evaluate(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
 
 def _promote(arguments: argparse.Namespace, house: Runtime) -> dict[str, Any]:
     with house.database.writing() as session:
-        version = _version(session, arguments)
+        version = _version(session, arguments, chats=True)
         decision = promoting.promote(
             session=session,
             actor=SYSTEM,
@@ -137,11 +138,12 @@ def _figures(arguments: argparse.Namespace, house: Runtime) -> list[dict[str, An
     return told
 
 
-def _version(session: Session, arguments: argparse.Namespace) -> ModelVersion:
+def _version(session: Session, arguments: argparse.Namespace, *, chats: bool = False) -> ModelVersion:
+    """The version that was named, or the newest trained one; of those that chat, where only they will do."""
     project_id = project_id_of(session, arguments.project)
     query = select(ModelVersion).where(ModelVersion.project_id == project_id).order_by(col(ModelVersion.number).desc())
     if arguments.version is None:
-        query = query.where(col(ModelVersion.run_id).is_not(None))
+        query = query.where(col(ModelVersion.run_id).is_not(None), *([versions.chatting()] if chats else []))
     else:
         query = query.where(ModelVersion.number == arguments.version)
     version = session.exec(query).first()

@@ -29,7 +29,7 @@ from backend.evaluation.reports import PROBES, Answered, read_probes, read_repor
 from backend.jobs.outcomes import Outcome
 from backend.jobs.queue import enqueue
 from backend.settings import Settings
-from backend.store import frozen
+from backend.store import frozen, versions
 from backend.store.base import now
 from backend.store.models import Evaluation, Job, ModelVersion, Response, Run, Snapshot, SnapshotRow
 from backend.store.privacy import rules_for
@@ -60,12 +60,7 @@ def start_evaluation(
     `decoding` holds fields of the trainer's Decoding; those left out keep their defaults.
     """
     check(actor, Action.EVALUATE, project_id)
-    candidate = version_of(session, project_id, candidate_version_id)
-    baseline = (
-        version_of(session, project_id, base_version_id) if base_version_id else baseline_of(session, project_id, candidate)
-    )
-    if baseline.id == candidate.id:
-        raise InvalidInput("Choose two different versions: a version cannot be compared with itself.")
+    candidate, baseline = _compared(session, project_id, candidate_version_id, base_version_id)
     snapshot = _snapshot(session, project_id, candidate, snapshot_id)
     if not session.exec(_split_rows(snapshot, split).limit(1)).first():
         raise NotReady(f"Snapshot {snapshot.number} has no {split} rows. Choose another split, or freeze a larger snapshot.")
@@ -103,12 +98,20 @@ def start_evaluation(
     return evaluation
 
 
+def _compared(session: Session, project_id: int, candidate_id: int, base_id: int | None) -> tuple[ModelVersion, ModelVersion]:
+    candidate = chatting_version(session, project_id, candidate_id)
+    baseline = chatting_version(session, project_id, base_id) if base_id else baseline_of(session, project_id, candidate)
+    if baseline.id == candidate.id:
+        raise InvalidInput("Choose two different versions: a version cannot be compared with itself.")
+    return candidate, baseline
+
+
 def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome) -> None:
     """Store what a finished evaluation job left; the caller commits. Raises IntegrityViolated when its files do not fit."""
     evaluation = session.exec(select(Evaluation).where(Evaluation.job_id == job.id)).one_or_none()
     if evaluation is None or evaluation.finished_at is not None or outcome.status is not JobStatus.SUCCEEDED:
         return
-    versions = {
+    compared = {
         version.served_as: version.id or 0
         for version in session.exec(
             select(ModelVersion).where(col(ModelVersion.id).in_([evaluation.base_version_id, evaluation.candidate_version_id]))
@@ -116,14 +119,14 @@ def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome)
     }
     snapshot = session.get_one(Snapshot, evaluation.snapshot_id)
     rows = {str(row.record_id): row for row in session.exec(_split_rows(snapshot, evaluation.split))}
-    every = [label for label in job.payload.get("models", versions) if label not in versions]
-    report = read_report(outcome.folder, [*versions, *every])
-    report["named"] = _names(session, evaluation.project_id, [*versions, *every])
+    every = [label for label in job.payload.get("models", compared) if label not in compared]
+    report = read_report(outcome.folder, [*compared, *every])
+    report["named"] = _names(session, evaluation.project_id, [*compared, *every])
     _measure_conduct(session, evaluation, outcome.folder, report, rows)
     evaluation.report = report
-    answers = (answer for answer in read_responses(outcome.folder, [*versions, *every], rows) if answer.label in versions)
+    answers = (answer for answer in read_responses(outcome.folder, [*compared, *every], rows) if answer.label in compared)
     while chunk := list(itertools.islice(answers, _CHUNK)):
-        session.execute(insert(Response), [_response(evaluation, answer, versions, rows) for answer in chunk])
+        session.execute(insert(Response), [_response(evaluation, answer, compared, rows) for answer in chunk])
     evaluation.finished_at = now()
     session.add(evaluation)
 
@@ -133,6 +136,13 @@ def version_of(session: Session, project_id: int, version_id: int) -> ModelVersi
     version = session.get(ModelVersion, version_id)
     if version is None or version.project_id != project_id:
         raise NotFound("There is no such model version in this project.")
+    return version
+
+
+def chatting_version(session: Session, project_id: int, version_id: int) -> ModelVersion:
+    """The same, for what only a version that chats can be used for. Raises InvalidInput for any other."""
+    version = version_of(session, project_id, version_id)
+    versions.refuse_readers(session, version)
     return version
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from backend.evaluation import safeguards
-from backend.evaluation.evaluating import base_of, baseline_of, version_of
+from backend.evaluation.evaluating import base_of, baseline_of, chatting_version
 from backend.evaluation.gates import METRICS, Evidence, Gate, GateResult, Judgement, Measured, RowScore, evaluate
 from backend.store.models import Evaluation, ModelVersion, Response, Run, SnapshotRow
 from backend.store.records import Project
@@ -58,7 +58,7 @@ def gate_of_project(session: Session, project_id: int) -> Gate:
 
 def standing(session: Session, *, project_id: int, version_id: int) -> Standing:
     """Hold a version against the project's gate. Raises NotFound, and NotReady where there is nothing to compare with."""
-    candidate = version_of(session, project_id, version_id)
+    candidate = chatting_version(session, project_id, version_id)
     baseline = baseline_of(session, project_id, candidate)
     evaluation = _newest_evaluation(session, candidate, baseline)
     evidence = Evidence(

@@ -20,6 +20,7 @@ from backend.errors import NotFound
 from backend.store.accounts import Account
 from backend.store.models import ModelVersion, Promotion, Run, Snapshot, SnapshotRow
 from backend.store.records import Approval, Record, RecordRevision
+from backend.store.versions import READERS, kind_of, objective_of, standing
 from backend.vocabulary import Split, Stage
 
 ROWS_MOST = 500
@@ -89,7 +90,11 @@ def of_version(session: Session, *, project_id: int, version_id: int) -> Version
         raise NotFound("There is no such model version in this project.")
     run = session.get(Run, version.run_id) if version.run_id else None
     snapshot = session.get(Snapshot, run.snapshot_id) if run else None
-    facts = {"Version": version.name, "Stage": str(version.stage), "Base model": version.base_model}
+    learned = objective_of(session, version)
+    chats = learned not in READERS
+    facts = {"Version": version.name, "Kind": kind_of(learned) if run else "base model"}
+    facts |= {"Stage": str(version.stage)} if chats else {}
+    facts |= {"Base model": version.base_model} | ({"Learned": learned} if learned else {})
     if run and snapshot:
         facts |= {"Run": f"{run.number} {run.name}".strip(), "Snapshot": f"{snapshot.number} {snapshot.name}".strip()}
         facts |= {"Snapshot hash": snapshot.content_hash}
@@ -220,7 +225,7 @@ def _snapshots(session: Session, record_id: int) -> pd.DataFrame:
 def _versions_with(session: Session, project_id: int, record_id: int) -> pd.DataFrame:
     columns: list[Any] = [
         ModelVersion.id, ModelVersion.name, ModelVersion.stage, Run.number, Snapshot.number, SnapshotRow.split,
-        Approval.withdrawn_at,
+        Approval.withdrawn_at, Run.config,
     ]  # fmt: skip
     query = (
         select(*columns)
@@ -233,8 +238,17 @@ def _versions_with(session: Session, project_id: int, record_id: int) -> pd.Data
         .order_by(col(ModelVersion.number))
     )
     rows = [
-        (number, name, str(stage), run, snapshot, str(split), USES[split], gone is not None and split is Split.TRAIN)
-        for number, name, stage, run, snapshot, split, gone in session.exec(query)
+        (
+            number,
+            name,
+            standing(stage, config.get("objective", "sft")),
+            run,
+            snapshot,
+            str(split),
+            USES[split],
+            gone is not None and split is Split.TRAIN,
+        )
+        for number, name, stage, run, snapshot, split, gone, config in session.exec(query)
     ]
     names = ["version_id", "version", "stage", "run", "snapshot", "split", "use", "learned_withdrawn"]
     return pd.DataFrame(rows, columns=names)

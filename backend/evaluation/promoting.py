@@ -16,7 +16,7 @@ from backend.access import audit
 from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.errors import AlreadyDone, Conflict, InvalidInput, NotReady
-from backend.evaluation.evaluating import baseline_of, version_of
+from backend.evaluation.evaluating import baseline_of, chatting_version
 from backend.evaluation.evidence import standing
 from backend.evaluation.gates import Gate, Outcome
 from backend.settings import Settings
@@ -48,7 +48,7 @@ def promote(
     became current meanwhile. Nothing is changed then.
     """
     check(actor, Action.PROMOTE, project_id)
-    project, version = locked_project(session, project_id), version_of(session, project_id, version_id)
+    project, version = locked_project(session, project_id), chatting_version(session, project_id, version_id)
     session.refresh(version)
     if project.current_version_id == version_id:
         raise AlreadyDone(f"{version.name} is the current version already.")
@@ -87,7 +87,7 @@ def roll_back(
 def refuse(*, session: Session, actor: Actor, project_id: int, version_id: int, reason: str) -> Promotion:
     """Retire a candidate. It can still be promoted later, by a new decision."""
     check(actor, Action.PROMOTE, project_id)
-    project, version = locked_project(session, project_id), version_of(session, project_id, version_id)
+    project, version = locked_project(session, project_id), chatting_version(session, project_id, version_id)
     session.refresh(version)
     if version.stage is not Stage.CANDIDATE:
         raise Conflict(f"{version.name} is no candidate any more; it is {version.stage}.")

@@ -19,7 +19,7 @@ from backend.errors import NotFound
 from backend.statistics.intervals import newcombe, wilson
 from backend.statistics.results import Estimate
 from backend.store.accounts import Account
-from backend.store.models import Evaluation, Job, ModelVersion, Promotion, Response, Run, Snapshot, SnapshotRow
+from backend.store.models import Evaluation, Job, ModelVersion, Promotion, Response, Snapshot, SnapshotRow
 from backend.store.records import Project
 from backend.vocabulary import JobStatus, Split
 
@@ -80,39 +80,6 @@ class Pair:
     baseline_metrics: dict[str, Any]
     candidate_metrics: dict[str, Any]
     slices: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class VersionCard:
-    """A model version with where it came from."""
-
-    id: int
-    number: int
-    name: str
-    stage: str
-    base_model: str
-    run: int | None
-    snapshot_id: int | None
-    created_at: datetime
-
-    @property
-    def is_base(self) -> bool:
-        """Whether this is a base model as it is."""
-        return self.run is None
-
-
-def versions(session: Session, *, project_id: int) -> list[VersionCard]:
-    """Every version, the newest first."""
-    query = (
-        select(ModelVersion, Run.number, Run.snapshot_id)
-        .outerjoin(Run, col(Run.id) == ModelVersion.run_id)
-        .where(ModelVersion.project_id == project_id)
-        .order_by(col(ModelVersion.number).desc())
-    )
-    return [
-        VersionCard(one.id or 0, one.number, one.name, str(one.stage), one.base_model, run, snapshot_id, one.created_at)
-        for one, run, snapshot_id in session.exec(query)
-    ]
 
 
 def current_version_id(session: Session, *, project_id: int) -> int | None:

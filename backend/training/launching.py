@@ -1,4 +1,4 @@
-"""Starting runs, and taking in what they leave: a run's result, the base version, the candidate version.
+"""Starting runs, and taking in what they leave: a run's result, the base version, the version that it made.
 
 A run is a row, a folder with the trainer's config, and a job. `collect` is called by the worker in the transaction that
 ends the job. A version's weights are in its run's folder; what the engine serves is a small file beside them that names
@@ -27,7 +27,7 @@ from backend.errors import IntegrityViolated, InvalidInput, NotFound, NotReady, 
 from backend.jobs import outcomes, queue
 from backend.jobs.outcomes import Outcome
 from backend.settings import Settings
-from backend.store import frozen
+from backend.store import frozen, versions
 from backend.store.locking import locked_project
 from backend.store.models import Job, ModelVersion, Run, Snapshot
 from backend.store.records import Project
@@ -58,8 +58,8 @@ def start_run(
     project = locked_project(session, project_id)
     snapshot = ready_snapshot(session, settings, project_id, snapshot_id)
     data = settings.snapshots / snapshot.folder
-    start = _start_from(session, project_id, recipe or {}, initial_version_id)
     kind = snapshot.manifest.get("kind", SnapshotKind.SFT.value)
+    start = _start_from(session, project_id, recipe or {}, initial_version_id, kind)
     config = recipes.to_config(
         start.recipe, data=str(data), threads=settings.trainer_threads, kind=kind, initial_adapter=start.adapter
     )
@@ -102,7 +102,7 @@ class _Start:
     adapter: str | None = None
 
 
-def _start_from(session: Session, project_id: int, recipe: Recipe, version_id: int | None) -> _Start:
+def _start_from(session: Session, project_id: int, recipe: Recipe, version_id: int | None, kind: str) -> _Start:
     """The recipe with the weights of an earlier version: its adapter, or its whole model as the base."""
     if version_id is None:
         return _Start(recipe)
@@ -113,11 +113,10 @@ def _start_from(session: Session, project_id: int, recipe: Recipe, version_id: i
         raise InvalidInput(
             f"{version.name} was made from {version.base_model}, so a run that goes on from it cannot start from another model."
         )
-    objective = contract.OBJECTIVES.get(str(recipe.get("objective") or "sft"))
-    if version.adapter is not None and objective is not None and not objective.chats:
-        raise InvalidInput(
-            "A model that scores or sorts cannot go on from a chat model's adapter. Start it from the base model."
-        )
+    objective = str(recipe.get("objective") or next(iter(recipes.objectives_for(kind))))
+    before = versions.objective_of(session, version)
+    if why := recipes.why_not_from(before, objective, whole=version.adapter is None):
+        raise InvalidInput(why)
     return _Start({**recipe, "base_model": version.base_model, "revision": version.revision}, version.adapter)
 
 
@@ -173,10 +172,10 @@ def repeat_run(*, session: Session, actor: Actor, settings: Settings, run_id: in
 
 
 def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome) -> None:
-    """Take in what a succeeded run left: its result, the base version if there is none yet, a candidate version.
+    """Take in what a succeeded run left: its result, the version that it made, and the base version if there is none yet.
 
-    What scores or sorts is no version: it cannot chat, so it is neither served nor evaluated nor promoted. Its weights stay
-    in its run's folder, and its figures in the run's result.
+    What chats is a candidate that the engine is offered. What scores or sorts is a version too, but one that is neither
+    served nor promoted, and its base model is none to chat with.
     """
     run = session.exec(select(Run).where(Run.job_id == job.id)).one_or_none()
     if run is None or outcome.status is not JobStatus.SUCCEEDED:
@@ -189,14 +188,13 @@ def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome)
         raise IntegrityViolated("The run ended without a result that can be read. Try it again.")
     run.result = {key: value for key, value in result.items() if not (isinstance(value, float) and not math.isfinite(value))}
     session.add(run)
-    if not contract.OBJECTIVES[run.config.get("objective", "sft")].chats:
-        subject, objective = f"run:{run.id}", run.config["objective"]
-        audit.record(session, SYSTEM, "run.made", project_id=run.project_id, subject=subject, objective=objective)
-        return
     project = locked_project(session, run.project_id)
-    base = base_version(session, settings, project, run.config["base_model"], run.config.get("revision"))
-    version = _candidate(session, project, run, base, folder)
-    serve(settings, version)
+    chats = contract.OBJECTIVES[run.config.get("objective", "sft")].chats
+    if chats:
+        base_version(session, settings, project, run.config["base_model"], run.config.get("revision"))
+    version = _made(session, project, run, folder)
+    if chats:
+        serve(settings, version)
     audit.record(
         session,
         SYSTEM,
@@ -204,6 +202,7 @@ def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome)
         project_id=run.project_id,
         subject=f"version:{version.id}",
         run=run.number,
+        objective=run.config.get("objective", "sft"),
         served_as=version.served_as,
     )
 
@@ -218,8 +217,8 @@ def base_version(session: Session, settings: Settings, project: Project, base_mo
     )
     found = session.exec(query).first()
     if found is None:
-        newest = _newest_number(session, project)
-        number = 0 if newest is None else newest + 1
+        first = select(ModelVersion.id).where(ModelVersion.project_id == project.id, ModelVersion.number == 0)
+        number = _next_number(session, project) if session.exec(first).first() is not None else 0
         found = ModelVersion(
             project_id=project.id or 0,
             number=number,
@@ -247,18 +246,19 @@ def serve(settings: Settings, version: ModelVersion) -> None:
         ) from error
 
 
-def _candidate(session: Session, project: Project, run: Run, base: ModelVersion, folder: Path) -> ModelVersion:
+def _made(session: Session, project: Project, run: Run, folder: Path) -> ModelVersion:
+    """The version that a run made. One that does not chat has a name at the engine like any other, but is not offered there."""
     adapter, weights = folder / contract.ADAPTER, folder / contract.MODEL
     if not adapter.is_dir() and not weights.is_dir():
         raise IntegrityViolated("The run ended without weights. Try it again.")
-    number = 1 + (_newest_number(session, project) or 0)
+    number = _next_number(session, project)
     version = ModelVersion(
         project_id=project.id or 0,
         number=number,
         name=run.name,
         run_id=run.id,
-        base_model=base.base_model if adapter.is_dir() else str(weights),
-        revision=base.revision if adapter.is_dir() else None,
+        base_model=run.config["base_model"] if adapter.is_dir() else str(weights),
+        revision=run.config.get("revision") if adapter.is_dir() else None,
         adapter=str(adapter) if adapter.is_dir() else None,
         served_as=f"{project.slug}-v{number}",
     )
@@ -267,8 +267,10 @@ def _candidate(session: Session, project: Project, run: Run, base: ModelVersion,
     return version
 
 
-def _newest_number(session: Session, project: Project) -> int | None:
-    return session.exec(select(func.max(ModelVersion.number)).where(ModelVersion.project_id == project.id)).one()
+def _next_number(session: Session, project: Project) -> int:
+    """Numbers of versions count from 1; 0 is the first base model."""
+    newest = session.exec(select(func.max(ModelVersion.number)).where(ModelVersion.project_id == project.id)).one()
+    return 1 + (newest or 0)
 
 
 def write_config(path: Path, config: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from backend.access.policy import check
 from backend.errors import NotFound
 from backend.jobs import outcomes
 from backend.settings import Settings
+from backend.store import versions
 from backend.store.models import Job, ModelVersion, Run, Snapshot
 from backend.vocabulary import FINISHED_JOBS, Action, JobKind, JobStatus, SnapshotKind
 from trainer import contract
@@ -69,8 +70,13 @@ class RunCard:
 
     @property
     def chats(self) -> bool:
-        """Whether what it makes is a chat model, which becomes a version."""
+        """Whether what it makes is a chat model, which can be evaluated and promoted."""
         return contract.OBJECTIVES[self.objective].chats
+
+    @property
+    def kind(self) -> str:
+        """What people call what it makes."""
+        return versions.kind_of(self.objective)
 
     @property
     def share_done(self) -> float:
@@ -79,29 +85,50 @@ class RunCard:
         return min(1.0, max(0.0, self.progress.get("step", 0) / total)) if total else 0.0
 
 
-def snapshot_choices(session: Session, actor: Actor, project_id: int) -> dict[int, str]:
-    """Snapshots to train on, newest first: id → what to call it."""
+@dataclass(frozen=True, slots=True)
+class SnapshotChoice:
+    """A snapshot that can be trained on. Its kind decides what can be learned from it."""
+
+    number: int
+    name: str
+    rows: int
+    kind: str
+
+
+def snapshot_choices(session: Session, actor: Actor, project_id: int) -> dict[int, SnapshotChoice]:
+    """Snapshots to train on by id, newest first."""
     check(actor, Action.TRAIN, project_id)
     query = select(Snapshot).where(Snapshot.project_id == project_id).order_by(col(Snapshot.number).desc())
     return {
-        snapshot.id or 0: f"{snapshot.number}: {snapshot.name} ({snapshot.manifest['counts']['train']} rows to learn from)"
-        for snapshot in session.exec(query)
+        one.id or 0: SnapshotChoice(
+            one.number, one.name, one.manifest["counts"]["train"], one.manifest.get("kind", SnapshotKind.SFT.value)
+        )
+        for one in session.exec(query)
     }
 
 
-def snapshot_kinds(session: Session, actor: Actor, project_id: int) -> dict[int, str]:
-    """What each snapshot holds, which decides what can be learned from it: id → kind."""
-    check(actor, Action.TRAIN, project_id)
-    query = select(Snapshot.id, Snapshot.manifest).where(Snapshot.project_id == project_id)
-    return {key or 0: manifest.get("kind", SnapshotKind.SFT.value) for key, manifest in session.exec(query)}
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A version that a run may go on from."""
+
+    name: str
+    base_model: str
+    objective: str
+    whole: bool
+    """Whether it is whole weights, not an adapter."""
 
 
-def start_choices(session: Session, actor: Actor, project_id: int) -> dict[int, tuple[str, str]]:
-    """Versions that a run can go on from, newest first: id → (what to call it, its base model)."""
+def start_choices(session: Session, actor: Actor, project_id: int) -> dict[int, Beginning]:
+    """Versions that runs made, newest first, by id. `recipes.why_not_from` says which objectives can go on from which."""
     check(actor, Action.TRAIN, project_id)
-    query = select(ModelVersion).where(ModelVersion.project_id == project_id, col(ModelVersion.run_id).is_not(None))
-    query = query.order_by(col(ModelVersion.number).desc())
-    return {one.id or 0: (f"{one.number}: {one.name}", one.base_model) for one in session.exec(query)}
+    query = select(ModelVersion, Run.config).join(Run, col(Run.id) == ModelVersion.run_id)
+    query = query.where(ModelVersion.project_id == project_id).order_by(col(ModelVersion.number).desc())
+    return {
+        one.id or 0: Beginning(
+            f"{one.number}: {one.name}", one.base_model, str(config.get("objective", "sft")), one.adapter is None
+        )
+        for one, config in session.exec(query)
+    }
 
 
 def runs(session: Session, actor: Actor, project_id: int) -> pd.DataFrame:

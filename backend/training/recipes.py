@@ -55,14 +55,39 @@ class Field:
     basic: bool
 
 
-def objectives_for(kind: str) -> dict[str, str]:
-    """What can be learned from a snapshot of this kind: the objective's name → what it does, in a sentence."""
-    return {name: objective.help for name, objective in contract.OBJECTIVES.items() if objective.rows == kind}
+def objectives_for(kind: str, base_model: str | None = None) -> dict[str, str]:
+    """What can be learned from a snapshot of this kind: the objective's name → what it does, in a sentence.
+
+    With a base model that is well known, only what it can learn; of others that is seen when they are loaded.
+    """
+    found = {name: objective.help for name, objective in contract.OBJECTIVES.items() if objective.rows == kind}
+    if base_model is None or not (base_model == contract.EMBEDDED or catalogue.known(base_model)):
+        return found
+    return {name: help_ for name, help_ in found.items() if base_model in {model.name for model in catalogue.fitting(name)}}
 
 
 def chats(objective: str) -> bool:
     """Whether what an objective makes is a chat model."""
     return contract.OBJECTIVES[objective].chats
+
+
+def why_not_from(before: str, objective: str, *, whole: bool) -> str:
+    """Why a run cannot go on from a version that has learned `before` (nothing: a base model); an empty text where it can.
+
+    `whole` says that the version is whole weights, not an adapter.
+    """
+    known = contract.OBJECTIVES.get(objective)
+    if known is None:
+        return ""
+    if not before or contract.OBJECTIVES[before].chats:
+        if known.chats or (whole and objective != "seq2seq"):
+            return ""
+        return "A model that scores or sorts, or a T5 model, cannot go on from a chat model. Start it from its base model."
+    if objective == "classification" == before:
+        return "A classifier starts from its base model, because its classes are those of its own snapshot."
+    if objective == before:
+        return ""
+    return f"That version has learned the objective {before} and can only go on with it. Start from the base model."
 
 
 def well_known(kind: str) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from backend.evaluation.exporting import MOST_BYTES, ExportCard, ModelForm, archive, export_card, exports, start_export
-from backend.evaluation.queries import VersionCard
+from backend.evaluation.version_queries import VersionCard
 from backend.vocabulary import Action, JobStatus
 from pages.components.notices import attempt, plain, tell
+from pages.components.version_view import name_of
 from pages.components.visit import Visit
 
 _FORMS = {
@@ -19,7 +20,7 @@ _SECONDS = 2.0
 
 def show_model_export(visit: Visit, versions: list[VersionCard]) -> None:
     """The form and the newest exports; nothing for those who may not export."""
-    trained = {one.id: f"{one.name} ({one.stage})" for one in versions if not one.is_base}
+    trained = {one.id: name_of(one) for one in versions if not one.is_base}
     if not trained or not visit.may(Action.EXPORT):
         return
     with st.expander("Take a version along", icon=":material/output:"):
@@ -78,7 +79,7 @@ def _done(card: ExportCard) -> None:
         left.text(
             f"Compared with the training model on {parity.get('conversations')} conversations: largest difference of a logit "
             f"{parity.get('largest_logit_difference', 0):.2g} ({parity.get('tolerance', 0):g} allowed), "
-            f"{parity.get('equal_greedy_answers')} greedy answers equal."
+            + (f"{parity['equal_greedy_answers']} greedy answers equal." if "equal_greedy_answers" in parity else "")
         )
         if card.size > MOST_BYTES:
             left.text(f"Too large for a browser: its files lie in exports/{card.folder.name} in the data folder.")

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from backend.training import recipes
+from backend.training.queries import Beginning
 from backend.training.recipes import Field
 from pages.components.notices import plain
 
@@ -54,12 +55,12 @@ def choose_base_model(kind: str) -> str:
 
 def choose_objective(kind: str, base_model: str) -> str:
     """What is learned, out of what fits the snapshot. It stands outside the form, because the fields follow it."""
-    found = recipes.objectives_for(kind)
-    if base_model == EMBEDDED:
-        found.pop("seq2seq", None)
+    found = recipes.objectives_for(kind, base_model) or recipes.objectives_for(kind)
     if len(found) == 1:
         (only,) = found
         st.caption(plain(f"{NAMES[only]} {found[only]}."))
+        if left := [NAMES[name] for name in recipes.objectives_for(kind) if name not in found]:
+            st.caption(plain(f"The snapshot could also teach: {', '.join(left)}. Choose another base model for it."))
         return only
     return st.radio(
         "What it learns",
@@ -70,9 +71,13 @@ def choose_objective(kind: str, base_model: str) -> str:
     )
 
 
-def choose_start(versions: Mapping[int, tuple[str, str]], base_model: str, objective: str) -> int | None:
+def choose_start(versions: Mapping[int, Beginning], base_model: str, objective: str) -> int | None:
     """An earlier version that the run goes on from; None for the base model."""
-    fitting = {key: name for key, (name, base) in versions.items() if base == base_model} if recipes.chats(objective) else {}
+    fitting = {
+        key: one.name
+        for key, one in versions.items()
+        if one.base_model == base_model and not recipes.why_not_from(one.objective, objective, whole=one.whole)
+    }
     if not fitting:
         return None
     return st.selectbox(

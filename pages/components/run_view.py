@@ -10,9 +10,11 @@ import streamlit as st
 from backend.training import controlling, launching, queries
 from backend.training.queries import Metrics, RunCard
 from backend.vocabulary import JobStatus
-from pages.components.charts import curves, show_table
+from pages.components.charts import curves
 from pages.components.links import link_to
+from pages.components.measured import show_measured
 from pages.components.notices import attempt, plain, tell
+from pages.components.version_view import say_no_chat
 from pages.components.visit import Visit
 
 WORDS = {
@@ -111,7 +113,7 @@ def _buttons(visit: Visit, card: RunCard) -> None:
             args=(_repeat, visit, card.id),
             key=f"repeat_{card.id}",
         )
-        if card.version:
+        if card.version and card.chats:
             link_to("evaluations", "Evaluate what it made", icon="fact_check")
 
 
@@ -217,26 +219,20 @@ def _samples(metrics: Metrics, classes: bool) -> None:
 
 
 def _report(card: RunCard) -> None:
-    """What a finished run's weights do on the rows that were kept aside."""
-    test = card.result.get("test") or {}
-    if not test:
+    """What a finished run's weights do on the rows that were kept aside, and the version that they are."""
+    if card.status is not JobStatus.SUCCEEDED or not card.result:
         return
-    st.text(f"On the {test['rows']} test rows, which it never saw")
-    shown = {name: test[name] for name in ("loss", *card.figures) if isinstance(test.get(name), int | float)}
-    for column, (name, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
-        column.metric(name.replace("_", " ").capitalize().replace("f1", "F1"), f"{value:.3f}", border=True)
-    confusion = test.get("confusion")
-    if confusion:
-        table = pd.DataFrame(confusion["matrix"], columns=confusion["classes"]).assign(truly=confusion["classes"])
-        with st.expander("What was taken for what", icon=":material/grid_on:"):
-            st.caption("A row for each class as people named it, a column for each as the model did.")
-            show_table(table[["truly", *confusion["classes"]]], key=f"confusion-{card.id}", names=confusion["classes"])
-    if not card.chats:
+    validation = {"loss": card.result.get("best_validation_loss")} | (card.result.get("validation") or {})
+    show_measured(card.objective, card.result.get("test") or {}, validation, key=f"run-{card.id}")
+    if card.version is None:
         st.info(
-            "This model scores or sorts texts; it does not chat. So it is no version to evaluate or promote. Its weights are "
-            "in the run's folder.",
-            icon=":material/rule:",
+            "It ended before such models became versions, so its weights are in its folder alone. Start it again to have one.",
+            icon=":material/info:",
         )
+        return
+    st.text(f"It made the version {card.version}, a {card.kind}.")
+    if not card.chats:
+        say_no_chat(card.objective, card.kind)
 
 
 def _details(card: RunCard) -> None:

@@ -143,7 +143,7 @@ def test_metadata_that_names_a_class_is_offered_and_thumbs_need_ratings(house: R
     page = opened(house, shop.lead, "snapshots")
     page.session_state["snapshot_kind"] = SnapshotKind.LABELS
     page.run()
-    assert page.selectbox(key="snapshot_label").options == ["language"]
+    assert page.selectbox(key="snapshot_label").options == ["The records' metadata: language"]
     page.button(key="FormSubmitter:freeze-Freeze").click().run()
     assert not page.exception
     assert [made.manifest["classes"] for made in frozen(house)] == [{"en": 3, "es": 3}]

@@ -116,6 +116,17 @@ def a_trained_version(
     return run, version
 
 
+def a_classifier(session: Session, scene: Scene, *, number: int = 2) -> ModelVersion:
+    """A version that sorts texts; its run measured it on four test rows."""
+    run, version = a_trained_version(session, scene.project, scene.snapshot, number=number)
+    confusion = {"classes": ["Returns", "Shipping"], "matrix": [[1, 1], [0, 2]]}
+    run.config = {"objective": "classification"}
+    run.result = {"test": {"rows": 4, "loss": 0.5, "accuracy": 0.75, "macro_f1": 0.733, "confusion": confusion}}
+    version.name = "Intents"
+    session.flush()
+    return version
+
+
 def write_folder(snapshots: Path, snapshot: Snapshot) -> None:
     (snapshots / snapshot.folder).mkdir(parents=True, exist_ok=True)
     (snapshots / snapshot.folder / frozen.MANIFEST).write_bytes(frozen.manifest_bytes(snapshot.manifest))

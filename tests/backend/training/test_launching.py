@@ -11,12 +11,14 @@ import pytest
 from sqlmodel import col, select
 
 from backend.access.actors import SYSTEM
+from backend.access.overview import overview
 from backend.errors import Conflict, Forbidden, IntegrityViolated, InvalidInput, NotFound, NotReady
 from backend.jobs import queue
 from backend.jobs.launcher import LocalLauncher
 from backend.jobs.outcomes import Outcome
 from backend.jobs.worker import Pace, Worker
 from backend.settings import Settings
+from backend.store import versions as kinds
 from backend.store.database import Database
 from backend.store.models import Job, ModelVersion, Run
 from backend.training import controlling, launching, queries
@@ -250,20 +252,38 @@ def test_a_run_learns_what_its_snapshot_holds(small_studio: Studio) -> None:
     with pytest.raises(InvalidInput, match=r"holds preferences\. Choose dpo, orpo, reward"):
         small_studio.start(recipe={"objective": "kto"})
     with small_studio.database.reading() as session:
-        kinds = queries.snapshot_kinds(session, small_studio.lead, small_studio.project_id)
-    assert sorted(kinds.values()) == ["preferences", "sft"]
+        found = queries.snapshot_choices(session, small_studio.lead, small_studio.project_id)
+    assert [(one.number, one.kind, one.rows) for one in found.values()] == [(2, "preferences", 12), (1, "sft", 12)]
 
 
-def test_what_scores_or_sorts_is_no_version_but_its_figures_are_kept(small_studio: Studio) -> None:
-    small_studio.snapshot("labels")
-    run = small_studio.start()
-    finish(small_studio, run, result='{"objective": "classification", "test": {"rows": 2, "accuracy": 0.5}}')
-    assert versions(small_studio) == []
-    with small_studio.database.reading() as session:
-        card = queries.run_card(session, small_studio.lead, small_studio.settings, run.id or 0)
-    assert (card.objective, card.chats, card.version) == ("classification", False, None)
+def test_what_scores_or_sorts_is_a_version_that_the_engine_is_not_offered(studio: Studio) -> None:
+    studio.snapshot("labels")
+    run = studio.start(name="Intents")
+    finish(studio, run, result='{"objective": "classification", "test": {"rows": 2, "accuracy": 0.5}}')
+    (made,) = versions(studio)
+    assert (made.number, made.name, made.run_id, made.base_model) == (1, "Intents", run.id, contract.EMBEDDED)
+    assert not studio.settings.models.exists()
+    with studio.database.reading() as session:
+        card = queries.run_card(session, studio.lead, studio.settings, run.id or 0)
+        counts = overview(session, actor=studio.lead, project_id=studio.project_id)
+        chatting = session.exec(select(ModelVersion.id).where(kinds.chatting())).all()
+    assert (card.objective, card.chats, card.version) == ("classification", False, "shop-v1")
     assert card.result["test"]["accuracy"] == 0.5
-    assert not list(small_studio.settings.models.glob("*")) if small_studio.settings.models.exists() else True
+    assert (counts.candidates, list(chatting)) == (0, [])
+    finish(studio, studio.start(recipe={"objective": "classification", "adapter": "full"}), weights=contract.MODEL)
+    studio.snapshot("thumbs", number=3)
+    finish(studio, studio.start())
+    assert [(one.number, one.served_as) for one in versions(studio)] == [
+        (0, "shop-base"), (1, "shop-v1"), (2, "shop-v2"), (3, "shop-v3")
+    ]  # fmt: skip
+    with studio.database.reading() as session:
+        found = session.exec(select(ModelVersion.number).where(kinds.chatting()).order_by(col(ModelVersion.number))).all()
+        assert list(found) == [0, 3]
+        assert overview(session, actor=studio.lead, project_id=studio.project_id).candidates == 1
+
+
+def test_the_two_lists_of_what_does_not_chat_are_one() -> None:
+    assert set(kinds.READERS) == {name for name, objective in contract.OBJECTIVES.items() if not objective.chats}
 
 
 def test_a_run_goes_on_from_an_earlier_version_and_so_does_its_repetition(small_studio: Studio) -> None:
@@ -280,8 +300,11 @@ def test_a_run_goes_on_from_an_earlier_version_and_so_does_its_repetition(small_
     assert again.config["initial_adapter"] == made.adapter
     with pytest.raises(InvalidInput, match="cannot start from another model"):
         small_studio.start(initial_version_id=made.id, recipe={"base_model": "org/other"})
-    with pytest.raises(InvalidInput, match="scores or sorts"):
+    with pytest.raises(InvalidInput, match="cannot go on from a chat model"):
         small_studio.start(initial_version_id=made.id, recipe={"objective": "reward"})
+    small_studio.snapshot("labels", number=3)
+    with pytest.raises(InvalidInput, match="cannot go on from a chat model"):
+        small_studio.start(initial_version_id=made.id)
     with pytest.raises(NotFound):
         small_studio.start(initial_version_id=99)
 

@@ -19,6 +19,7 @@ from backend.training.recipes import (
     of_config,
     parse_assignments,
     to_config,
+    why_not_from,
 )
 from trainer.contract import EMBEDDED, OBJECTIVES, ROW_KINDS, TrainConfig
 
@@ -114,3 +115,24 @@ def test_an_assignment_needs_a_sign_of_equality() -> None:
 
 def test_the_default_recipe_is_a_recipe() -> None:
     assert default_recipe().keys() == {field.name for field in fields()}
+
+
+@pytest.mark.parametrize(
+    ("before", "objective", "whole", "why"),
+    [
+        ("", "sft", False, ""),
+        ("sft", "dpo", False, ""),
+        ("sft", "reward", True, ""),
+        ("sft", "reward", False, "Start it from its base model"),
+        ("sft", "seq2seq", True, "Start it from its base model"),
+        ("reward", "reward", False, ""),
+        ("seq2seq", "seq2seq", True, ""),
+        ("reward", "dpo", False, "can only go on with it"),
+        ("seq2seq", "sft", True, "can only go on with it"),
+        ("classification", "classification", True, "those of its own snapshot"),
+    ],
+)
+def test_a_run_goes_on_only_from_a_model_of_its_kind(before: str, objective: str, whole: bool, why: str) -> None:
+    told = why_not_from(before, objective, whole=whole)
+    assert why in told
+    assert bool(told) == bool(why)

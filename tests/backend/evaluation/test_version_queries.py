@@ -1,0 +1,77 @@
+"""Versions of every kind: what is told of them, and what only those that chat are used for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from backend.__main__ import main
+from backend.errors import InvalidInput
+from backend.evaluation import evaluating, evidence, promoting, version_queries
+from backend.runtime import Runtime
+from backend.settings import Settings
+from backend.store.database import Database
+from backend.store.models import Evaluation, Promotion, Run
+from tests.backend.evaluation.scene import a_classifier, a_scene, write_folder
+
+
+def test_each_version_tells_its_kind_and_how_its_run_measured_it(database: Database) -> None:
+    with database.writing() as session:
+        scene = a_scene(session)
+        a_classifier(session, scene)
+        run = session.get_one(Run, scene.run.id)
+        run.config, run.result = {}, {"best_validation_loss": 0.25, "validation": {"perplexity": 1.284}}
+        session.commit()
+        cards = {card.name: card for card in version_queries.versions(session, project_id=scene.project_id)}
+    sorts, chats, base = cards["Intents"], cards["Version 1"], cards["touchstone-mini"]
+    assert (sorts.kind, sorts.chats, sorts.standing, sorts.snapshot) == ("classifier", False, "classifier", 1)
+    assert sorts.told == "Loss 0.5, Accuracy 0.75, Macro-F1 0.733 on 4 test rows"
+    assert sorts.told_first == "Accuracy 0.75"
+    assert sorts.test["confusion"]["matrix"] == [[1, 1], [0, 2]]
+    assert (chats.kind, chats.chats, chats.standing) == ("chat model", True, "candidate")
+    assert chats.told == "Loss 0.25, Perplexity 1.28 on the validation rows"
+    assert (base.kind, base.chats, base.is_base, base.told) == ("base model", True, True, "")
+    table = version_queries.table(list(cards.values())).set_index("name")
+    assert list(table["kind"]) == ["classifier", "chat model", "base model"]
+    assert list(table["stage"]) == ["", "candidate", "candidate"]
+
+
+def test_what_does_not_chat_is_not_evaluated_by_answers_promoted_or_refused(sqlite: Database, tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    with sqlite.writing() as session:
+        scene = a_scene(session)
+        version = a_classifier(session, scene)
+        write_folder(settings.snapshots, scene.snapshot)
+        session.commit()
+        given = {"session": session, "actor": scene.lead, "project_id": scene.project_id}
+        for use in (
+            lambda: evaluating.start_evaluation(**given, settings=settings, candidate_version_id=version.id or 0),
+            lambda: evaluating.start_evaluation(
+                **given, settings=settings, candidate_version_id=scene.candidate.id or 0, base_version_id=version.id
+            ),
+            lambda: promoting.promote(
+                **given, settings=settings, version_id=version.id or 0, replaces=None, reason="It sorts.", override=True
+            ),
+            lambda: promoting.refuse(**given, version_id=version.id or 0, reason="It sorts badly."),
+            lambda: evidence.standing(session, project_id=scene.project_id, version_id=version.id or 0),
+        ):
+            with pytest.raises(InvalidInput, match="Intents is a classifier and does not chat"):
+                use()
+            session.rollback()
+        assert not session.exec(select(Promotion)).all()
+        assert not session.exec(select(Evaluation)).all()
+
+
+def test_the_commands_take_the_newest_version_that_chats(house: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    with house.database.writing() as session:
+        scene = a_scene(session)
+        a_classifier(session, scene)
+        write_folder(house.settings.snapshots, scene.snapshot)
+        session.commit()
+    assert main(["evaluate", "--project", "shop"]) == 0
+    assert json.loads(capsys.readouterr().out)["candidate"] == scene.candidate.served_as
+    assert main(["evaluate", "--project", "shop", "--version", "2"]) == 1
+    assert "does not chat" in capsys.readouterr().err
