@@ -29,10 +29,11 @@ class Look:
         """Look at a batch."""
         conversations = [messages_from_json(messages) for messages, _ in batch]
         views: Views = [{} for _ in batch]
+        plain: dict[tuple[Check, tuple[tuple[str, str], ...]], Seen] = {}  # what is the same is sent back once
         for check, one in self._families.items():
             places = [place for place, (_, wanted) in enumerate(batch) if check in wanted]
             mine: list[Sequence[Message]] = [conversations[place] for place in places]
             seen = (one or family(check)).look(mine, self._context) if mine else []
             for place, view in zip(places, seen, strict=True):
-                views[place][check] = view
+                views[place][check] = view if view.findings else plain.setdefault((check, view.slices), view)
         return views
