@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 from backend.errors import InvalidInput
 
 
-def _setting(variable: str, text: str, default: Any, *, secret: bool = False) -> Any:
-    return dataclasses.field(default=default, metadata={"variable": variable, "help": text, "secret": secret})
+def _setting(variable: str, text: str, default: Any, *, secret: bool = False, empty: Any = None) -> Any:
+    """`empty` is what a variable means that is there and empty; without it that is the same as one that is not there."""
+    metadata = {"variable": variable, "help": text, "secret": secret, "empty": empty}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,20 @@ class Settings:
     import_max_rows: int = _setting("TOUCHSTONE_IMPORT_MAX_ROWS", "The most rows in one imported file.", 2_000_000)
     text_max_chars: int = _setting("TOUCHSTONE_TEXT_MAX_CHARS", "The longest text of one turn.", 100_000)
     lease_seconds: int = _setting("TOUCHSTONE_LEASE_SECONDS", "How long an item is held without a sign of life.", 900)
-    worker_slots: int = _setting("TOUCHSTONE_WORKER_SLOTS", "Jobs that one worker runs at a time.", 1)
+    worker_slots: int = _setting(
+        "TOUCHSTONE_WORKER_SLOTS", "Jobs that one worker runs at a time, beside those that hold GPUs.", 1
+    )
+    gpus: str = _setting(
+        "TOUCHSTONE_GPUS",
+        "The GPUs that a worker gives to jobs, by number or UUID (0,1); 'none' for none, empty for all that nvidia-smi lists.",
+        "",
+    )
+    gpus_seen: str = _setting(
+        "CUDA_VISIBLE_DEVICES",
+        "Where TOUCHSTONE_GPUS is empty, the worker gives to jobs no others than these.",
+        "",
+        empty="none",
+    )
     trainer_threads: int = _setting(
         "TOUCHSTONE_TRAINER_THREADS", "CPU threads of a trainer; 1 is fastest on shared machines.", 1
     )
@@ -79,7 +94,8 @@ class Settings:
         """Read every setting from `environ`. Raises InvalidInput naming the variable that cannot be read."""
         values: dict[str, Any] = {}
         for spec in dataclasses.fields(cls):
-            raw = environ.get(spec.metadata["variable"], "").strip()
+            variable = spec.metadata["variable"]
+            raw = environ.get(variable, "").strip() or (spec.metadata["empty"] if variable in environ else "") or ""
             if not raw:
                 continue
             if spec.type == "int":

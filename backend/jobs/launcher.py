@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -39,6 +39,8 @@ class Launch:
     """A line for the log: which attempt of which job."""
     keeps: bool = False
     """Whether an earlier attempt's results are gone on from, and so are left where they are."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What a child of this machine is told beside what all are told: which GPUs are its own."""
 
 
 class Launcher(Protocol):
@@ -92,7 +94,7 @@ class LocalLauncher:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     cwd=ROOT,
-                    env=self._environ | {processes.NONCE: launch.nonce},
+                    env=self._environ | {**launch.environment, processes.NONCE: launch.nonce},
                     start_new_session=True,
                 )
         except OSError as error:

@@ -63,6 +63,12 @@ def judge(job: Job, worker: str, *, launcher: Launcher, lease_seconds: int) -> O
     return Orphan(elsewhere=True) if silent else None
 
 
+def has_ended(worker: str) -> bool:
+    """Whether a worker was a process of this machine that no longer lives; False where that cannot be told."""
+    name = _NAME.fullmatch(worker)
+    return name is not None and name["machine"] == _machine_tag() and _is_gone(name)
+
+
 def _is_gone(holder: re.Match[str]) -> bool:
     began = processes.started(int(holder["pid"]))
     return began is None or f"{began:.2f}" != holder["started"]

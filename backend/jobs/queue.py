@@ -2,7 +2,8 @@
 
 Two facts fence a job: its `attempt`, which grows by one with every claim, and the `worker` that holds it. Whatever a worker
 writes names both, and is ignored (False) when either is no longer so. A job is handed out once: on PostgreSQL by row locks
-that others skip, on SQLite because a writing transaction is alone.
+that others skip, on SQLite because a writing transaction is alone. With it the claim leases the GPUs that it needs, and
+whatever ends the attempt frees them (see `slots`, which has the rule of who is next).
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
 from backend.errors import Conflict, InvalidInput, NotFound
+from backend.jobs import slots
 from backend.jobs.processes import Identity
+from backend.jobs.slots import ONE_GPU, Need, Room
 from backend.jobs.states import ACTIVE, move
 from backend.store.base import now
 from backend.store.models import Job
@@ -26,6 +29,8 @@ from backend.vocabulary import FINISHED_JOBS, JobKind, JobStatus
 ARGUMENTS, RESUME_ARGUMENTS = "arguments", "resume_arguments"
 PAUSING = "pausing"
 """The key in a payload under which it stands that a stop is meant as a pause."""
+ANYTHING = Room()
+"""Room for a job whatever it needs: for who starts it elsewhere, or not at all."""
 
 
 def enqueue(
@@ -40,11 +45,12 @@ def enqueue(
     priority: int = 0,
     max_attempts: int = 3,
     payload: dict[str, Any] | None = None,
+    need: Need = ONE_GPU,
 ) -> Job:
     """Add a job that runs `python -m trainer <arguments>`; the caller commits.
 
     `folder` is where the child leaves its files, relative to the data folder ("runs/shop-0001"). `resume_arguments` are
-    used instead where a checkpoint of an earlier attempt is there. Higher priorities go first.
+    used instead where a checkpoint of an earlier attempt is there. Higher priorities go first. `need` says how many GPUs.
     """
     if not arguments:
         raise InvalidInput("A job needs arguments for the trainer.")
@@ -59,6 +65,8 @@ def enqueue(
         folder=folder,
         priority=priority,
         max_attempts=max_attempts,
+        gpus=need.gpus,
+        gpus_only=need.only,
         created_by=actor.account_id,
     )
     session.add(job)
@@ -74,13 +82,11 @@ def get(session: Session, job_id: int) -> Job:
     return job
 
 
-def claim(session: Session, *, worker: str, seconds: int, only: int | None = None) -> Job | None:
-    """Take the next queued job for `worker`, with a fresh nonce and the next attempt. Commits. None when none waits."""
-    query = select(Job).where(Job.status == JobStatus.QUEUED)
-    if only is not None:
-        query = query.where(Job.id == only)
-    query = query.order_by(col(Job.priority).desc(), col(Job.id)).limit(1).with_for_update(skip_locked=True)
-    job = session.exec(query).one_or_none()
+def claim(session: Session, *, worker: str, seconds: int, only: int | None = None, room: Room = ANYTHING) -> Job | None:
+    """Take the next queued job that `room` can hold for `worker`, with a fresh nonce, the next attempt and the GPUs that it
+    needs. Commits. None when none waits.
+    """
+    job = _next(session, only, room)
     if job is None:
         return None
     job.status = move(job.status, JobStatus.RUNNING)
@@ -93,8 +99,22 @@ def claim(session: Session, *, worker: str, seconds: int, only: int | None = Non
     job.started_at, job.finished_at = now(), None
     job.error = ""
     session.add(job)
+    session.flush()
+    slots.lease(session, job, room.offer)
     session.commit()
     return job
+
+
+def _next(session: Session, only: int | None, room: Room) -> Job | None:
+    """The job to be taken now, locked. One that somebody else has in hand meanwhile is passed over."""
+    passed: set[int] = set()
+    while (job_id := slots.choose(session, room, only=only, passed=passed)) is not None:
+        query = select(Job).where(Job.id == job_id, Job.status == JobStatus.QUEUED).with_for_update(skip_locked=True)
+        job = session.exec(query.execution_options(populate_existing=True)).one_or_none()
+        if job is not None:
+            return job
+        passed.add(job_id)
+    return None
 
 
 def active(session: Session) -> list[Job]:
@@ -145,6 +165,7 @@ def finish(session: Session, *, job_id: int, attempt: int, worker: str, status: 
     job.finished_at = None if status is JobStatus.QUEUED else now()
     session.add(job)
     session.flush()
+    slots.give_back(session, job_id)
     return True
 
 

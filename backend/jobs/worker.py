@@ -2,7 +2,8 @@
 
 Promised: a child outlives its worker, and the next worker on the machine adopts it; a job whose child is gone goes back
 into the queue, as often as it may; what a job leaves is taken in by the transaction that ends it, once. While the database
-is away children go on undisturbed, and what happened meanwhile is told when it is back.
+is away children go on undisturbed, and what happened meanwhile is told when it is back. A child sees the GPUs that its job
+holds and no others, where the worker knows of GPUs; jobs that hold none run up to TOUCHSTONE_WORKER_SLOTS at a time.
 
 Not promised: that a job of a machine that fell silent is run elsewhere by itself. Its child may still be writing there, so
 it becomes `lost`, and a person decides.
@@ -10,25 +11,27 @@ it becomes `lost`, and a person decides.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from backend.access import audit
+from backend.access import audit, purging
 from backend.access.actors import SYSTEM
 from backend.errors import ServiceUnavailable, TouchstoneError
-from backend.jobs import orphans, outcomes, processes, queue
+from backend.jobs import gpus, orphans, outcomes, processes, queue, slots
 from backend.jobs.launcher import Launch, Launcher
 from backend.jobs.outcomes import Collector, Ended, Outcome
 from backend.jobs.processes import Identity
+from backend.jobs.slots import Room
 from backend.jobs.states import ACTIVE, End, after
 from backend.settings import Settings
 from backend.store.database import Database
@@ -45,13 +48,17 @@ _LEFT = (contract.CHECKPOINTS, contract.STUDY, contract.RESULT)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds: of a lease, between looks, until a child that was asked to stop gets SIGTERM, and then SIGKILL."""
+    """Seconds: of a lease, between looks, until a child that was asked to stop gets SIGTERM, and then SIGKILL, until a job
+    that no worker could run is refused (others may be just starting), between two rounds of housekeeping.
+    """
 
     lease: int = 30
     poll: float = 1.0
     stop_training: float = 60.0
     stop_other: float = 2.0
     kill: float = 30.0
+    refuse: float = 60.0
+    sweep: float = 3600.0
 
 
 @dataclass(slots=True)
@@ -63,6 +70,7 @@ class Held:
     kind: JobKind
     folder: Any
     identity: Identity
+    gpus: int = 0
     noted: bool = False
     renewed: float = 0.0
     progress: dict[str, Any] | None = None
@@ -91,6 +99,8 @@ class Worker:
         self._database, self._settings, self._launcher, self._collectors = database, settings, launcher, collectors
         self.pace = pace or Pace()
         self.name = name or orphans.worker_name(socket.gethostname(), os.getpid())
+        self._offer = gpus.offered(settings)
+        self._began, self._signed, self._swept = time.monotonic(), -math.inf, -math.inf
         self._held: dict[int, Held] = {}
         self._leave = threading.Event()
 
@@ -122,20 +132,71 @@ class Worker:
         return len(self._held)
 
     def step(self, *, only: int | None = None) -> None:
-        """One look: adopt what is orphaned, attend what is held, start what waits."""
+        """One look: give a sign of life, adopt what is orphaned, attend what is held, start what waits."""
+        self._sign_in(only)
         self._adopt(only)
         for held in list(self._held.values()):
             self._attend(held)
-        while len(self._held) < self._settings.worker_slots and not self._leave.is_set() and self._launcher.is_ready():
+        while (room := self._room()) is not None and not self._leave.is_set() and self._launcher.is_ready():
             with self._database.writing() as session:
-                job = queue.claim(session, worker=self.name, seconds=self.pace.lease, only=only)
+                job = queue.claim(session, worker=self.name, seconds=self.pace.lease, only=only, room=room)
+                leased = slots.leased(session, job) if job is not None and self._offer.devices else ()
             if job is None:
                 break
-            self._start(job)
+            self._start(job, leased)
+
+    def _room(self) -> Room | None:
+        """What is left for one more job; None when there is nothing."""
+        without = sum(held.gpus == 0 for held in self._held.values()) < self._settings.worker_slots
+        free = len(self._offer.devices) - sum(held.gpus for held in self._held.values())
+        return Room(self.name, self._offer, slot=without) if without or free > 0 else None
+
+    # --- being there ---
+
+    def _sign_in(self, only: int | None) -> None:
+        """Tell the others now and then that this worker is there, and do what is to be done as rarely."""
+        at = time.monotonic()
+        if at - self._signed < self.pace.lease / 3:
+            return
+        with self._database.writing() as session:
+            if self._signed == -math.inf or not slots.seen(session, self.name):
+                machine, host = processes.here(), socket.gethostname()
+                slots.leave(session, *filter(orphans.has_ended, slots.living_on(session, machine)))
+                slots.register(session, worker=self.name, machine=machine, host=host, offer=self._offer)
+            session.commit()
+        self._signed = at
+        if at - self._began >= self.pace.refuse:
+            self._refuse_hopeless(only)
+        if only is None and at - self._swept >= self.pace.sweep:
+            with self._database.writing() as session:
+                purging.purge(session=session)
+            self._swept = at
+
+    def _refuse_hopeless(self, only: int | None) -> None:
+        """End the jobs that no worker could ever run, with the reason."""
+        with self._database.reading() as session:
+            hopeless = slots.hopeless(session)
+        for job_id, why in hopeless.items():
+            if only not in (None, job_id):
+                continue
+            with self._database.writing() as session:
+                job = queue.claim(session, worker=self.name, seconds=self.pace.lease, only=job_id)
+            if job is not None:
+                held = self._hold(job)
+                held.ended = Ended(End.REFUSED, None, why)
+                self._attend(held)
 
     # --- starting ---
 
-    def _start(self, job: Job) -> None:
+    def _hold(self, job: Job, gpus: int = 0) -> Held:
+        """Note a claimed job; it has no child yet."""
+        nobody = Identity(processes.here(), -1, 0.0, job.nonce)
+        folder = self._settings.data / job.folder
+        held = Held(job.id or 0, job.attempt, job.kind, folder, nobody, gpus, noted=True, renewed=time.monotonic())
+        self._held[held.job_id] = held
+        return held
+
+    def _start(self, job: Job, leased: Sequence[str] = ()) -> None:
         folder = self._settings.data / job.folder
         arguments, resume = job.payload[queue.ARGUMENTS], job.payload.get(queue.RESUME_ARGUMENTS)
         goes_on = bool(resume) and any((folder / name).exists() for name in _LEFT)
@@ -145,15 +206,14 @@ class Worker:
             nonce=job.nonce,
             title=f"job {job.id}, attempt {job.attempt} of {job.max_attempts}" + (", from the last checkpoint" * goes_on),
             keeps=goes_on,
+            environment=self._offer.environment(leased),
         )
-        nobody = Identity(processes.here(), -1, 0.0, job.nonce)
-        held = Held(job.id or 0, job.attempt, job.kind, folder, nobody, noted=True, renewed=time.monotonic())
+        held = self._hold(job, len(leased))
         try:
             held.identity, held.noted = self._launcher.start(launch), False
         except ServiceUnavailable as error:
             held.ended = Ended(End.REFUSED, None, error.message)
-        self._held[held.job_id] = held
-        log.info("job_started", job=held.job_id, attempt=held.attempt, pid=held.identity.pid, resumed=goes_on)
+        log.info("job_started", job=held.job_id, attempt=held.attempt, pid=held.identity.pid, resumed=goes_on, gpus=leased)
         self._attend(held)
 
     # --- attending ---
@@ -276,16 +336,18 @@ class Worker:
             with self._database.writing() as session:
                 if not queue.adopt(session, job, worker=self.name, seconds=self.pace.lease):
                     continue
-            log.info("job_adopted", job=job.id, attempt=job.attempt, living=found.identity is not None)
-            nobody = Identity(processes.here(), -1, 0.0, job.nonce)
-            folder = self._settings.data / job.folder
-            held = Held(job.id or 0, job.attempt, job.kind, folder, found.identity or nobody, renewed=time.monotonic())
+                leased = slots.leased(session, job)  # by this attempt, so the child keeps them
+            log.info("job_adopted", job=job.id, attempt=job.attempt, living=found.identity is not None, gpus=leased)
+            held = self._hold(job, len(leased))
+            held.noted = False
             if found.identity is None:
-                held.ended = orphans.ended(folder, found, job.nonce)
-            self._held[held.job_id] = held
+                held.ended = orphans.ended(held.folder, found, job.nonce)
+            else:
+                held.identity = found.identity
 
     def _release(self) -> None:
         """Let others adopt the children at once."""
+        self._sign_out()
         for held in self._held.values():
             try:
                 with self._database.writing() as session:
@@ -295,3 +357,11 @@ class Worker:
                 log.warning("lease_not_released", job=held.job_id, reason=error.message)
         if self._held:
             log.info("children_left_running", jobs=sorted(self._held))
+
+    def _sign_out(self) -> None:
+        try:
+            with self._database.writing() as session:
+                slots.leave(session, self.name)
+                session.commit()
+        except ServiceUnavailable as error:
+            log.warning("leave_not_noted", reason=error.message)
