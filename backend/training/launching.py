@@ -24,7 +24,7 @@ from backend.access import audit
 from backend.access.actors import SYSTEM, Actor
 from backend.access.policy import check
 from backend.errors import IntegrityViolated, InvalidInput, NotFound, NotReady, ServiceUnavailable
-from backend.jobs import outcomes, queue
+from backend.jobs import outcomes, queue, slots
 from backend.jobs.outcomes import Outcome
 from backend.settings import Settings
 from backend.store import frozen, versions
@@ -133,6 +133,7 @@ def _queue(
         folder=f"{folder.parent.name}/{folder.name}",
         priority=priority,
         payload={"run": run.name, "snapshot": snapshot.number, "estimate": estimate},
+        need=slots.needed(run.config),
     )
     run.job_id = job.id
     session.add(run)

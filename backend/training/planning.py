@@ -15,7 +15,7 @@ from sqlmodel import Session
 from backend.access.actors import Actor
 from backend.access.policy import check
 from backend.errors import NotFound
-from backend.jobs import outcomes, queue
+from backend.jobs import outcomes, queue, slots
 from backend.settings import Settings
 from backend.store.locking import locked_project
 from backend.store.models import Job
@@ -49,6 +49,7 @@ def start_plan(*, session: Session, actor: Actor, settings: Settings, project_id
             priority=10,  # somebody waits for it
             max_attempts=1,
             payload={"run": f"a look at snapshot {snapshot.number}", PLANNED: config},
+            need=slots.needed({**config, "processes": 1}),  # a plan looks at one GPU, however many will train
         )
         session.commit()
     except BaseException:

@@ -19,7 +19,7 @@ from backend.access import audit
 from backend.access.actors import SYSTEM, Actor
 from backend.access.policy import check
 from backend.errors import IntegrityViolated, InvalidInput, NotFound, NotReady
-from backend.jobs import outcomes, queue
+from backend.jobs import outcomes, queue, slots
 from backend.jobs.outcomes import Outcome
 from backend.settings import Settings
 from backend.store.locking import locked_project
@@ -97,6 +97,7 @@ def _queue(session: Session, actor: Actor, search: Search, folder: Path, snapsho
         resume_arguments=["resume", str(folder)],
         folder=f"{folder.parent.name}/{folder.name}",
         payload={"run": search.name, "snapshot": snapshot},
+        need=slots.needed(search.config["config"]),
     ).id
 
 
