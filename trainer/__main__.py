@@ -8,16 +8,19 @@ by the commands that compute.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import io
 import json
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer import contract
+from trainer import contract, member
 from trainer.contract import ConfigError, Decoding, EvaluateConfig, Exit, TrainConfig, read_json
 
 log = logging.getLogger("trainer")
@@ -28,13 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     warnings.simplefilter("ignore", FutureWarning)  # of the libraries about each other
+    if member.is_started_by_us():
+        return _as_member(options)
     out = _run_folder(options)
     try:
         return int(options.command(options))
-    except Exception as error:  # noqa: BLE001  every end has its exit code, and a crash its trace in the log
+    except Exception as error:
         code, kind, message = classify(error)
-    if code is Exit.CRASH:
-        log.exception("the program crashed")
+        if code is Exit.CRASH:
+            log.exception("the program crashed")
     if out is not None and out.is_dir() and code is not Exit.STOPPED:
         from trainer.folder import RunFolder
 
@@ -43,10 +48,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(code)
 
 
+def _as_member(options: argparse.Namespace) -> int:
+    """One of a run's processes, which leaves how it ended for the one that started it. That one prints the result."""
+    if int(os.environ.get("RANK", "0")):
+        log.setLevel(logging.WARNING)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        member.end_with_parent()
+    code, kind, message = Exit.OK, "", ""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            options.command(options)
+    except Exception as error:
+        code, kind, message = classify(error)
+        if code is Exit.CRASH:
+            log.exception("the program crashed")
+    member.note_end(code, kind, message)
+    return 0 if code is Exit.STOPPED else int(code)
+
+
 def classify(error: BaseException) -> tuple[Exit, str, str]:
     """Exit code, kind (as in `error.json`) and a message to act on."""
     from trainer.folder import is_disk_full
+    from trainer.processes import Failed
 
+    if isinstance(error, Failed):
+        return error.code, error.kind, str(error)
     kinds: dict[str, tuple[Exit, str]] = {
         "ConfigError": (Exit.BAD_INPUT, "bad_config"),
         "BadData": (Exit.BAD_INPUT, "bad_data"),
@@ -115,9 +141,20 @@ def _run(options: argparse.Namespace) -> int:
     config, out = _read_train_config(options.config), Path(options.out)
     if (out / contract.CHECKPOINTS).exists() or (out / contract.RESULT).exists():
         raise ConfigError(f"{out} holds a run already; use 'resume {out}' to go on with it, or another folder.")
-    from trainer.loop import train
+    return _print(_train(config, out, resume=False))
 
-    return _print(train(config, out))
+
+def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
+    """In this process, as one of several, or by starting several."""
+    if config.members > 1 and not member.is_one_of_several():
+        from trainer.processes import train_together
+
+        return train_together(config, out, resume=resume)
+    from trainer.loop import train
+    from trainer.world import joined
+
+    with joined() as among:
+        return train(config, out, resume=resume, among=among, parts=member.parts())
 
 
 def _search(options: argparse.Namespace) -> int:
@@ -146,10 +183,7 @@ def _resume(options: argparse.Namespace) -> int:
         return _print(read_json(folder / contract.RESULT))
     if (folder / contract.SEARCH).exists():
         return _resume_search(folder)
-    config = _read_train_config(str(folder / contract.CONFIG))
-    from trainer.loop import train
-
-    return _print(train(config, folder, resume=True))
+    return _print(_train(_read_train_config(str(folder / contract.CONFIG)), folder, resume=True))
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -214,8 +214,7 @@ class Trainer:
         for place, lot in enumerate(lots, start=1):
             with self.world.adding_up(last=place == len(lots)):
                 with self._autocast:
-                    sums, _ = self.world.inside(self.learner.losses, lot)
-                    part = (sums * shares).sum()
+                    part = self.world.inside(self._part, lot, shares)
                 # Gradients are averaged over the processes, and the shares are of all of them.
                 (part * (0.0 if lot.void else self.world.size)).backward()
             if not lot.void:
@@ -235,6 +234,9 @@ class Trainer:
         self._updating = False
         self.optimizer.zero_grad(set_to_none=True)
         self._count(tokens, time.monotonic() - started, loss_value, norm_value, rate)
+
+    def _part(self, lot: Lot, shares: torch.Tensor) -> torch.Tensor:
+        return (self.learner.losses(lot)[0] * shares).sum()
 
     def _count(self, tokens: int, seconds: float, loss: float, norm: float, rate: float) -> None:
         position = self.position

@@ -23,7 +23,8 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer.contract import ConfigError, TrainConfig
+from trainer.contract import TrainConfig
+from trainer.member import is_one_of_several, meeting
 from trainer.model import layers_of
 
 T = TypeVar("T")
@@ -31,11 +32,6 @@ BACKEND = "cpu:gloo,cuda:nccl"
 """What processes talk through where they have GPUs; gloo where they have none."""
 _PATIENCE = timedelta(minutes=30)
 """How long processes wait for each other: one may be writing a large checkpoint, or samples."""
-
-
-def is_member() -> bool:
-    """Whether this process was started as one of several of a run, by torchrun or by Ray Train."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
 class World:
@@ -107,8 +103,6 @@ class World:
             return
         whole = _Inside(model)
         if config.strategy == "fsdp":
-            if config.adapter == "qlora":
-                raise ConfigError("strategy 'fsdp' does not go with adapter 'qlora', whose weights cannot be cut; use 'ddp'.")
             for layer in layers_of(model):
                 fully_shard(layer)
             self._wrapped, self._sharded = fully_shard(whole), True
@@ -197,14 +191,14 @@ def cut_state(state: Mapping[str, Any], weights: Sequence[torch.Tensor]) -> dict
 @contextlib.contextmanager
 def joined() -> Iterator[World]:
     """The world that this process was started in, left at the end. Ray Train has it joined already."""
-    if not is_member():
+    if not is_one_of_several():
         yield ALONE
         return
     mine = not distributed.is_initialized()
     if mine:
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-        distributed.init_process_group(BACKEND if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
+        distributed.init_process_group(BACKEND if torch.cuda.is_available() else "gloo", timeout=_PATIENCE, **meeting())
     yield World(distributed.get_rank(), distributed.get_world_size())
     if mine:  # after a failure the others may be gone, and nobody says goodbye
         distributed.destroy_process_group()

@@ -1,0 +1,166 @@
+"""Starts the processes of one run, and says how it ended: by torchrun on this machine, by Ray Train past it.
+
+This process computes nothing. It passes a wish to stop on, writes why the run failed, and, where memory ran out in one of
+the processes, starts them again with batches read in twice as many parts.
+
+Not promised: that a machine of the cluster which goes away is replaced; the run fails then, and goes on when it is tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from trainer import contract, member
+from trainer.contract import ConfigError, Exit, TrainConfig
+from trainer.folder import RunFolder, write_json
+
+log = logging.getLogger("trainer")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Failed(Exception):
+    """A run of several processes failed: with which exit code, kind (as in `error.json`) and message."""
+
+    def __init__(self, code: Exit, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.kind = code, kind
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How one process of a run ended."""
+
+    code: Exit
+    kind: str
+    message: str
+
+
+def train_together(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
+    """Trains with the processes that the config asks for, and returns what `result.json` holds. Raises Failed, also for a run
+    that was stopped, and ConfigError where there is no cluster for several machines.
+    """
+    if config.nodes > 1 and not os.environ.get("RAY_ADDRESS"):
+        raise ConfigError("nodes above 1 needs a Ray cluster: set RAY_ADDRESS, or TOUCHSTONE_LAUNCHER=ray for the worker.")
+    run, parts = RunFolder(out), 1
+    write_json(out / contract.CONFIG, config.to_json())
+    if resume:
+        (out / contract.STOP).unlink(missing_ok=True)
+    ends = (out / contract.ENDS).resolve()
+    while True:
+        shutil.rmtree(ends, ignore_errors=True)
+        ends.mkdir()
+        arguments = ["resume", str(out)] if resume else ["run", "--config", str(out / contract.CONFIG), "--out", str(out)]
+        given = {member.ENDS: str(ends), member.PARTS: str(parts)}
+        with _stopping(out):
+            (_by_ray if config.nodes > 1 else _by_torchrun)(config, arguments, given, out)
+        end = worst(read_ends(ends), config.members)
+        shutil.rmtree(ends, ignore_errors=True)
+        if end.code is Exit.OK:
+            return contract.read_json(out / contract.RESULT)
+        if end.code is not Exit.OUT_OF_MEMORY or parts * config.members >= config.batch_size:
+            raise Failed(end.code, end.kind, end.message)
+        parts, resume = parts * 2, True
+        log.warning("out of memory in one process: batches are read in %d parts from now on", parts)
+        run.metric("memory", step=0, parts=parts)
+
+
+def read_ends(folder: Path) -> list[End]:
+    """What the processes left about their ends."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        told = contract.read_json(path)
+        found.append(End(Exit(told["code"]), str(told["kind"]), str(told["message"])))
+    return found
+
+
+def worst(ends: Sequence[End], members: int) -> End:
+    """How the run ended: as the process that failed first of itself; one that was lost says nothing."""
+    failed = [end for end in ends if end.code not in (Exit.OK, Exit.STOPPED)]
+    for end in failed:
+        if end.code is not Exit.CRASH:  # a process that crashed may have done so because another had gone
+            return end
+    if failed:
+        return failed[0]
+    if len(ends) < members:
+        lost = members - len(ends)
+        message = f"{lost} of the run's {members} processes ended without a word; the log may say why. Resume goes on."
+        return End(Exit.CRASH, "crash", message)
+    return next((end for end in ends if end.code is Exit.STOPPED), ends[0])
+
+
+@contextmanager
+def _stopping(out: Path) -> Iterator[None]:
+    """Within, SIGTERM and SIGINT become the file that every process looks for."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        (out / contract.STOP).touch()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _by_torchrun(config: TrainConfig, arguments: Sequence[str], given: dict[str, str], out: Path) -> None:
+    """Its own exit code is left alone: the processes say how they ended."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "1", "--max-restarts", "0"]
+    # The processes find each other by files: torchrun's servers would listen to the whole network.
+    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", given[member.ENDS] + "/rendezvous", "--rdzv-conf", "store_type=file"]
+    command += ["--nproc-per-node", str(config.processes), "-m", "trainer", *arguments]
+    environment = os.environ | given | {"OMP_NUM_THREADS": str(config.threads), "PYTHONPATH": _path()}
+    environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
+    if "lo" in (name for _, name in socket.if_nameindex()):
+        environment = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"} | environment
+    subprocess.run(command, env=environment, check=False, stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603
+
+
+def _path() -> str:
+    return os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
+
+
+def _by_ray(config: TrainConfig, arguments: Sequence[str], given: dict[str, str], out: Path) -> None:
+    try:
+        import ray
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchConfig, TorchTrainer
+    except ImportError as error:
+        raise ConfigError("nodes above 1 needs Ray on every machine: pip install -r requirements-cluster.txt.") from error
+    from trainer.world import BACKEND
+
+    # Paths are the same on every machine, as for the Ray launcher; so is the program.
+    ray.init(ignore_reinit_error=True, runtime_env={"env_vars": {"PYTHONPATH": _path()}})
+    gpu = config.device != "cpu" and ray.cluster_resources().get("GPU", 0) > 0
+    trainer = TorchTrainer(
+        member.train_in_ray,
+        train_loop_config={"arguments": list(arguments), "environment": given},
+        torch_config=TorchConfig(backend=BACKEND if gpu else "gloo"),
+        scaling_config=ScalingConfig(num_workers=config.members, use_gpu=gpu, placement_strategy="SPREAD"),
+        run_config=RunConfig(
+            name="ray", storage_path=str((out / contract.CLUSTER).resolve()), failure_config=FailureConfig(max_failures=0)
+        ),
+    )
+    try:
+        trainer.fit()
+    except Exception as error:  # noqa: BLE001  whatever it was, the processes say how they ended
+        log.warning("Ray Train: %s", " ".join(str(error).split())[:500])
+    finally:
+        ray.shutdown()
+        shutil.rmtree(out / contract.CLUSTER, ignore_errors=True)
