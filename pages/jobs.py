@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from backend.training import controlling, queries
+from backend.training import controlling, gpu_queries, queries
 from backend.training.queries import JobCard
 from backend.vocabulary import Action, JobStatus
 from pages.components.charts import show_table
+from pages.components.gpu_panel import show_gpus
 from pages.components.links import link_to
 from pages.components.notices import attempt, show_notices, tell
 from pages.components.visit import Visit, require
@@ -29,6 +30,9 @@ def _queue(visit: Visit) -> None:
     show_notices()
     with visit.reading() as session:
         cards = queries.jobs(session, visit.actor, visit.settings, visit.project_id)
+        why = gpu_queries.why_waiting(session, visit.actor, visit.project_id)
+        gpus = gpu_queries.gpus(session, visit.actor, visit.project_id)
+    show_gpus(gpus)
     if not cards:
         st.info("No job yet. Starting a run or an evaluation puts one here.", icon=":material/list_alt:")
         link_to("training", "Train", icon="model_training")
@@ -37,16 +41,16 @@ def _queue(visit: Visit) -> None:
     if not going:
         st.info("Nothing runs or waits now.", icon=":material/check_circle:")
     for card in going:
-        _going(visit, card)
+        _going(visit, card, why.get(card.id, ""))
     ended = [card for card in cards if card.is_over]
     if ended:
         _ended(visit, ended)
 
 
-def _going(visit: Visit, card: JobCard) -> None:
+def _going(visit: Visit, card: JobCard, why: str) -> None:
     with st.container(border=True):
         left, right = st.columns([3, 2])
-        left.text(f"{_title(card)}: {card.status.value}, attempt {max(1, card.attempt)} of {card.max_attempts}")
+        left.text(f"{card.label}: {card.status.value}, attempt {max(1, card.attempt)} of {card.max_attempts}")
         with right.container(horizontal=True, horizontal_alignment="right"):
             given = {"disabled": card.status is JobStatus.STOPPING, "on_click": attempt}
             if card.status is JobStatus.QUEUED:
@@ -59,7 +63,7 @@ def _going(visit: Visit, card: JobCard) -> None:
         if total:
             st.progress(min(1.0, max(0.0, step / total)), text=f"Step {step} of {total}")
         if card.status is JobStatus.QUEUED:
-            st.text("It starts as soon as a worker is free. If nothing happens, see whether a worker is running.")
+            st.text(why)
         else:
             st.text(f"Worker: {card.worker}")
             _log(card)
@@ -85,7 +89,7 @@ def _ended(visit: Visit, cards: list[JobCard]) -> None:
         columns={"queued": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone="UTC")},
     )
     by_id = {card.id: card for card in cards}
-    chosen = st.selectbox("Look into", list(by_id), format_func=lambda key: _title(by_id[key]), key="ended_job")
+    chosen = st.selectbox("Look into", list(by_id), format_func=lambda key: by_id[key].label, key="ended_job")
     card = by_id[chosen]
     if card.error:
         st.text(card.error)
@@ -99,10 +103,6 @@ def _ended(visit: Visit, cards: list[JobCard]) -> None:
             key=f"again_{card.id}_{card.attempt}",
         )
     _log(card)
-
-
-def _title(card: JobCard) -> str:
-    return f"Job {card.id}, {card.kind.value} {card.title}".strip()
 
 
 def _log(card: JobCard) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, update
@@ -113,10 +113,11 @@ def why_waiting(job: Waiting, *, ahead: int, living: Sequence[Standing]) -> str:
     if not living:
         return "No worker is running, so nothing starts. Whoever runs this server can start one."
     fitting = sorted((one for one in living if one.could_run(job)), key=lambda one: (-one.free, one.name))
-    if job.gpus == 0 or any(one.cluster for one in fitting):
+    without = not job.only and any(one.total == 0 for one in living)
+    if job.gpus == 0 or any(one.cluster for one in fitting) or (without and not any(one.total for one in living)):
         return "It starts as soon as a worker is free."
     if not fitting:
-        if not job.only and any(one.total == 0 for one in living):
+        if without:
             return "It starts as soon as a worker without GPUs is free, because no machine has enough for it."
         return f"It needs {_gpus(job.gpus)} at once, and no running worker has as many. It fails if none comes soon."
     best = fitting[0]
@@ -244,15 +245,21 @@ def living_on(session: Session, machine: str) -> list[str]:
     return list(session.exec(select(Presence.name).where(Presence.machine == machine, col(Presence.left_at).is_(None))))
 
 
-def living(session: Session, at: datetime | None = None) -> list[Standing]:
+def living(session: Session) -> list[Standing]:
     """The workers that are there, and how many of their GPUs are free."""
-    since, taken = (at or now()) - LIVING, held(session)
+    since, taken = now() - LIVING, held(session)
     query = select(Presence).where(Presence.seen_at > since, col(Presence.left_at).is_(None)).order_by(col(Presence.name))
     found = session.exec(query.execution_options(populate_existing=True))
     return [
         Standing(one.name, one.host, len(one.devices), sum(key not in taken for key in one.devices), one.cluster)
         for one in found
     ]
+
+
+def on_offer(session: Session) -> set[str]:
+    """The GPUs of the workers that are there."""
+    query = select(Presence.devices).where(Presence.seen_at > now() - LIVING, col(Presence.left_at).is_(None))
+    return {key for keys in session.exec(query) for key in keys}
 
 
 def hopeless(session: Session) -> dict[int, str]:

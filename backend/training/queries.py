@@ -217,6 +217,7 @@ class JobCard:
     id: int
     kind: JobKind
     title: str
+    label: str
     status: JobStatus
     attempt: int
     max_attempts: int
@@ -241,7 +242,8 @@ def jobs(session: Session, actor: Actor, settings: Settings, project_id: int, *,
         JobCard(
             id=job.id or 0,
             kind=job.kind,
-            title=str(job.payload.get("run") or job.payload.get("candidate") or ""),
+            title=_job_title(job),
+            label=job_label(job),
             status=job.status,
             attempt=job.attempt,
             max_attempts=job.max_attempts,
@@ -253,6 +255,15 @@ def jobs(session: Session, actor: Actor, settings: Settings, project_id: int, *,
         )
         for job in session.exec(query)
     ]
+
+
+def _job_title(job: Job) -> str:
+    return str(job.payload.get("run") or job.payload.get("candidate") or "")
+
+
+def job_label(job: Job) -> str:
+    """What to call a job: its number, its kind and what it is about."""
+    return f"Job {job.id}, {job.kind.value} {_job_title(job)}".strip()
 
 
 def log_tail(path: Path, most: int = 16_000) -> str:
