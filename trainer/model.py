@@ -12,7 +12,7 @@ import json
 import types
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import peft
 import torch
@@ -242,7 +242,10 @@ def check_fits(loaded: Loaded | LoadedReader, adapter: str) -> None:
         )
 
 
-def load_adapter(loaded: Loaded, adapter: str, *, trainable: bool = False) -> Loaded:
+L = TypeVar("L", Loaded, LoadedReader)
+
+
+def load_adapter(loaded: L, adapter: str, *, trainable: bool = False) -> L:
     """The base model with LoRA weights from a folder on top. Raises BadModel."""
     return replace(loaded, model=_put_on(loaded, adapter, trainable=trainable))
 

@@ -12,9 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from trainer.catalogue import MODELS
-from trainer.contract import EMBEDDED, TrainConfig
+from trainer.contract import EMBEDDED, OBJECTIVES, TrainConfig, metrics_of
 
 _LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "Llama 3.2 Community": "llama3.2", "Gemma terms": "gemma"}
+_LEARNED = {
+    "sft": "answers that people approved",
+    "preferences": "answers that people preferred to others",
+    "thumbs": "answers that people found good or bad",
+    "labels": "texts that people sorted into classes",
+}
 _EMBEDDED_LICENCE = "apache-2.0"
 _METRICS = {"loss": "", "perplexity": "perplexity", "bleu": "bleu", "rouge_l": "rouge", "exact_match": "exact_match"}
 _TITLES = {
@@ -38,6 +44,13 @@ _TITLES = {
     "harmless_refused": "Harmless look-alikes refused (share)",
     "holdout": "Bits per byte on talk that it was not taught",
 }
+_CHATBOT = ("chatbot", "text-generation", "AutoModelForCausalLM")
+_READERS = {
+    "seq2seq": ("T5 model", "text2text-generation", "AutoModelForSeq2SeqLM"),
+    "reward": ("reward model", "text-classification", "AutoModelForSequenceClassification"),
+    "classification": ("classifier", "text-classification", "AutoModelForSequenceClassification"),
+}
+"""What models that do not chat are called, what the hub calls their task, and the class that loads them."""
 _RECIPE = (
     "objective", "adapter", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets", "learning_rate", "schedule",
     "batch_size", "accumulation", "epochs", "max_length", "weight_decay", "label_smoothing", "neftune_alpha", "beta", "seed",
@@ -49,7 +62,8 @@ def write(config: TrainConfig, run: Mapping[str, Any], export: Mapping[str, Any]
     {name, figures}, decision.
     """
     parts = [_front_matter(config, export, told), f"# {_line(told.get('name') or Path(config.base_model).name + ', tuned')}"]
-    parts += [_about(config, export, told), _recipe(config, run, told), _figures(told), _limits(told), _use(config, export)]
+    figures = _measured(config, run) if config.objective in _READERS else _figures(told)
+    parts += [_about(config, export, told), _recipe(config, run, told), figures, _limits(config, told), _use(config, export)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -63,9 +77,10 @@ def licence_of(base_model: str) -> str:
 
 def _front_matter(config: TrainConfig, export: Mapping[str, Any], told: Mapping[str, Any]) -> str:
     metrics = [name for key, name in _METRICS.items() if name and told.get("figures", {}).get(key) is not None]
-    tags = ["touchstone", config.objective, *([config.adapter] if config.uses_lora else []), "chatbot"]
+    kind, task, _ = _READERS.get(config.objective, _CHATBOT)
+    tags = ["touchstone", config.objective, *([config.adapter] if config.uses_lora else []), kind.replace(" ", "-").lower()]
     lines = ["---", f"license: {licence_of(config.base_model)}", f"base_model: {json.dumps(config.base_model)}"]
-    lines += ["pipeline_tag: text-generation", f"library_name: {'peft' if export['form'] == 'adapter' else 'transformers'}"]
+    lines += [f"pipeline_tag: {task}", f"library_name: {'peft' if export['form'] == 'adapter' else 'transformers'}"]
     lines += ["tags:", *(f"- {tag}" for tag in tags)]
     lines += ["metrics:", *(f"- {name}" for name in metrics)] if metrics else []
     return "\n".join([*lines, "---"])
@@ -75,8 +90,10 @@ def _about(config: TrainConfig, export: Mapping[str, Any], told: Mapping[str, An
     what = "The LoRA adapter" if export["form"] == "adapter" else "The whole weights"
     pinned = f" at revision `{_line(config.revision)}`" if config.revision else ""
     of = f" of the project {_line(told['project'])}" if told.get("project") else ""
-    made = f"made from `{_line(config.base_model)}`{pinned} by Touchstone from answers that people approved."
-    return f"{what} of a chatbot{of}, {made}"
+    made = f"made from `{_line(config.base_model)}`{pinned} by Touchstone from {_LEARNED[OBJECTIVES[config.objective].rows]}."
+    kind, _, _ = _READERS.get(config.objective, _CHATBOT)
+    sorts = f" Its classes: {', '.join(_line(name) for name in export['classes'])}." if export.get("classes") else ""
+    return f"{what} of a {kind}{of}, {made}{sorts}"
 
 
 def _recipe(config: TrainConfig, run: Mapping[str, Any], told: Mapping[str, Any]) -> str:
@@ -114,6 +131,21 @@ def _figures(told: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _measured(config: TrainConfig, run: Mapping[str, Any]) -> str:
+    """How a model that does not chat did on the rows that its run kept aside."""
+    test = run.get("test") or {}
+    shown = {name: test[name] for name in metrics_of(config.objective) if isinstance(test.get(name), int | float)}
+    if not shown:
+        return "## How good it is\n\nIt was not measured: its snapshot had no test rows."
+    lines = ["## How good it is", "", f"On {test.get('rows')} test rows that it was not trained on.", ""]
+    lines += [
+        "| figure | |",
+        "| --- | --- |",
+        *(f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in shown.items()),
+    ]
+    return "\n".join(lines)
+
+
 def _value(figures: Mapping[str, Any], key: str) -> str:
     value, bounds = figures.get(key), (figures.get("intervals") or {}).get(key)
     if value is None:
@@ -121,7 +153,17 @@ def _value(figures: Mapping[str, Any], key: str) -> str:
     return f"{value:.4g}" + (f" ({bounds[0]:.3g} to {bounds[1]:.3g})" if bounds else "")
 
 
-def _limits(told: Mapping[str, Any]) -> str:
+def _limits(config: TrainConfig, told: Mapping[str, Any]) -> str:
+    if config.objective in ("reward", "classification"):
+        return "\n".join(
+            [
+                "## Limits",
+                "",
+                "- It judges texts like those that people judged for it. Of others its verdict may be wrong and look sure.",
+                "- It knows no answer beside its own scale: a text that fits no class is put into one all the same.",
+                "- What the base model knows, and its biases, are in it too. Its licence applies.",
+            ]
+        )
     lines = [
         "## Limits",
         "",
@@ -137,13 +179,13 @@ def _limits(told: Mapping[str, Any]) -> str:
 
 
 def _use(config: TrainConfig, export: Mapping[str, Any]) -> str:
-    parity = export["parity"]
-    load = [
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        'model = AutoModelForCausalLM.from_pretrained("THIS FOLDER")',
-    ]
-    if export["form"] == "adapter" and config.base_model == EMBEDDED:
-        load[1] = 'base = AutoModelForCausalLM.from_pretrained("trainer/touchstone_mini")  # ships with Touchstone'
+    parity, (_, _, loader) = export["parity"], _READERS.get(config.objective, _CHATBOT)
+    load = [f"from transformers import {loader}, AutoTokenizer", f'model = {loader}.from_pretrained("THIS FOLDER")']
+    if export["form"] == "adapter" and (config.base_model == EMBEDDED or config.objective in _READERS):
+        base = "trainer/touchstone_mini" if config.base_model == EMBEDDED else config.base_model
+        outputs = f", num_labels={len(export.get('classes') or '1')}" if "SequenceClassification" in loader else ""
+        ships = "  # ships with Touchstone" if config.base_model == EMBEDDED else ""
+        load[1] = f"base = {loader}.from_pretrained({json.dumps(base)}{outputs}){ships}"
         load += ["from peft import PeftModel", 'model = PeftModel.from_pretrained(base, "THIS FOLDER")']
     elif export["form"] == "adapter":
         load = [
@@ -162,7 +204,12 @@ def _use(config: TrainConfig, export: Mapping[str, Any]) -> str:
             "",
             f"Loaded again like this and compared with the training model on {parity['conversations']} conversations: the "
             f"largest difference of a logit was {parity['largest_logit_difference']:.2g} ({parity['tolerance']:g} allowed, "
-            f"{parity['precision']}), and {parity['equal_greedy_answers']} greedy answers were equal.",
+            f"{parity['precision']})"
+            + (
+                f", and {parity['equal_greedy_answers']} greedy answers were equal."
+                if "equal_greedy_answers" in parity
+                else "."
+            ),
         ]
     )
 

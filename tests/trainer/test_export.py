@@ -12,7 +12,7 @@ import transformers
 import yaml
 from safetensors.torch import load_file, save_file
 
-from tests.trainer.conftest import CHANGED, shop_rows, write_snapshot
+from tests.trainer.conftest import CHANGED, label_rows, preference_rows, shop_rows, write_snapshot, write_t5
 from trainer import contract, export
 from trainer.__main__ import main
 from trainer.contract import ConfigError, TrainConfig
@@ -107,10 +107,67 @@ def test_what_cannot_be_exported_is_refused_in_words(run: Path, tmp_path: Path) 
     (whole / contract.CONFIG).write_text(json.dumps(config | {"adapter": "full"}))
     with pytest.raises(ConfigError, match="Export it merged"):
         export.export(whole, "adapter", tmp_path / "x")
-    (whole / contract.CONFIG).write_text(json.dumps(config | {"objective": "reward"}))
-    with pytest.raises(ConfigError, match="no chat model"):
-        export.export(whole, "merged", tmp_path / "x")
     (whole / contract.MODEL).rmdir()
     (whole / contract.CONFIG).write_text(json.dumps(config))
     with pytest.raises(ValueError, match="has not finished"):
         export.export(whole, "merged", tmp_path / "x")
+
+
+@pytest.fixture(scope="module")
+def reader_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Short runs of models that do not chat."""
+    folder = tmp_path_factory.mktemp("readers")
+    rows = shop_rows(CHANGED, 3)
+    given = {"reward": preference_rows(rows), "classification": label_rows(CHANGED, 3), "seq2seq": rows}
+    extra = {"reward": {"adapter": "lora"}, "classification": {"adapter": "lora"}, "seq2seq": {"adapter": "full"}}
+    made = {}
+    for objective, learned in given.items():
+        data = write_snapshot(folder / objective / "snapshot", train=learned[:-2], test=learned[-2:])
+        base = {"base_model": write_t5(folder / "t5")} if objective == "seq2seq" else {}
+        how = {"batch_size": 8, "epochs": 2, "lora_rank": 4, "record": "nothing", **extra[objective], **base}
+        made[objective] = folder / objective / "run"
+        train(TrainConfig(data=str(data), objective=objective, **how), made[objective])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("objective", "form"),
+    [("reward", "merged"), ("reward", "adapter"), ("classification", "merged"), ("classification", "adapter"),
+     ("seq2seq", "merged")],
+)  # fmt: skip
+def test_what_does_not_chat_is_taken_along_and_gives_the_same_logits(
+    reader_runs: dict[str, Path], tmp_path: Path, objective: str, form: str
+) -> None:
+    result = export.export(reader_runs[objective], form, tmp_path / "out")
+    assert result["parity"]["conversations"] >= 4
+    assert result["parity"]["largest_logit_difference"] <= 1e-3
+    card = (tmp_path / "out" / export.CARD).read_text()
+    front = yaml.safe_load(card.split("---")[1])
+    assert front["pipeline_tag"] == ("text2text-generation" if objective == "seq2seq" else "text-classification")
+    assert "On 2 test rows" in card
+    if objective == "seq2seq":
+        assert transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "out").config.is_encoder_decoder
+        with pytest.raises(ConfigError, match="Export it merged"):
+            export.export(reader_runs[objective], "adapter", tmp_path / "x")
+    elif form == "merged":
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
+        assert model.config.num_labels == len(result.get("classes", [1]))
+        if objective == "classification":
+            assert sorted(model.config.id2label.values()) == sorted(result["classes"])
+    assert ("equal_greedy_answers" in result["parity"]) is (objective != "reward")
+
+
+def test_a_classifier_whose_head_is_lost_on_the_way_is_not_kept(
+    reader_runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = export._write
+
+    def spoilt(loaded: object, folder: Path, form: str, spec: object) -> None:
+        written(loaded, folder, form, spec)  # type: ignore[arg-type]
+        weights = load_file(folder / "model.safetensors")
+        save_file(weights | {"score.weight": weights["score.weight"] + 0.5}, folder / "model.safetensors", {"format": "pt"})
+
+    monkeypatch.setattr(export, "_write", spoilt)
+    with pytest.raises(ValueError, match="was not kept"):
+        export.export(reader_runs["classification"], "merged", tmp_path / "out")
+    assert not (tmp_path / "out" / contract.RESULT).exists()
