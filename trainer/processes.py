@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +48,17 @@ class End:
     message: str
 
 
-def train_together(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
+Start = Callable[[TrainConfig, Sequence[str], dict[str, str], Path], None]
+"""Starts the processes with the program's arguments and more environment, and returns when they have ended."""
+
+
+def train_together(config: TrainConfig, out: Path, *, resume: bool, start: Start | None = None) -> dict[str, Any]:
     """Trains with the processes that the config asks for, and returns what `result.json` holds. Raises Failed, also for a run
     that was stopped, and ConfigError where there is no cluster for several machines.
     """
-    if config.nodes > 1 and not os.environ.get("RAY_ADDRESS"):
+    if start is None:
+        start = _by_ray if config.nodes > 1 else _by_torchrun
+    if start is _by_ray and not os.environ.get("RAY_ADDRESS"):
         raise ConfigError("nodes above 1 needs a Ray cluster: set RAY_ADDRESS, or TOUCHSTONE_LAUNCHER=ray for the worker.")
     run, parts = RunFolder(out), 1
     write_json(out / contract.CONFIG, config.to_json())
@@ -65,7 +71,7 @@ def train_together(config: TrainConfig, out: Path, *, resume: bool) -> dict[str,
         arguments = ["resume", str(out)] if resume else ["run", "--config", str(out / contract.CONFIG), "--out", str(out)]
         given = {member.ENDS: str(ends), member.PARTS: str(parts)}
         with _stopping(out):
-            (_by_ray if config.nodes > 1 else _by_torchrun)(config, arguments, given, out)
+            start(config, arguments, given, out)
         end = worst(read_ends(ends), config.members)
         shutil.rmtree(ends, ignore_errors=True)
         if end.code is Exit.OK:
@@ -123,7 +129,14 @@ def _by_torchrun(config: TrainConfig, arguments: Sequence[str], given: dict[str,
     """Its own exit code is left alone: the processes say how they ended."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "1", "--max-restarts", "0"]
     # The processes find each other by files: torchrun's servers would listen to the whole network.
-    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", given[member.ENDS] + "/rendezvous", "--rdzv-conf", "store_type=file"]
+    command += [
+        "--rdzv-backend",
+        "c10d",
+        "--rdzv-endpoint",
+        given[member.ENDS] + "/rendezvous",
+        "--rdzv-conf",
+        "store_type=file",
+    ]
     command += ["--nproc-per-node", str(config.processes), "-m", "trainer", *arguments]
     environment = os.environ | given | {"OMP_NUM_THREADS": str(config.threads), "PYTHONPATH": _path()}
     environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
