@@ -130,7 +130,7 @@ def _classified(texts: Sequence[str]) -> list[tuple[str, float]]:
     from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # most of the program never asks for languages
 
     model = _model().identifier
-    encoded = [model._encode(text) for text in texts]  # noqa: SLF001 - as `classify` does
+    encoded = [model._encode(text) for text in texts]
     met = _features(encoded) if len(texts) >= _TOGETHER else [_features_of(text) for text in encoded]
     ends = np.cumsum([0, *map(len, met)])
     counts = csr_matrix((np.ones(ends[-1], np.float32), np.concatenate(met), ends), shape=(len(texts), len(model.nb_ptc)))
@@ -140,7 +140,7 @@ def _classified(texts: Sequence[str]) -> list[tuple[str, float]]:
     scores *= np.array([[1.0 / math.sqrt(len(text) or 1)] for text in encoded], scores.dtype)
     np.exp(scores - scores.max(axis=1, keepdims=True), out=scores)
     scores /= scores.sum(axis=1, keepdims=True)
-    for first, again in model._alias_pairs:  # noqa: SLF001 - one language in two scripts
+    for first, again in model._alias_pairs:
         scores[:, first] += scores[:, again]
         scores[:, again] = 0.0
     best = scores.argmax(axis=1)

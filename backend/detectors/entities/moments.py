@@ -25,6 +25,11 @@ _DATES = re.compile(
 )
 _NUMBERED_DATE = re.compile(r"\d[-/.]\d")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_BY_NUMBER = re.compile(
+    rf"(?:{'|'.join(_MONTHS)})[a-z]{{0,6}}\.?,?[ -](?:of )?\d|\d(?:st|nd|rd|th)?(?: of)?[ -](?:{'|'.join(_MONTHS)})",
+    re.IGNORECASE,
+)
+"""In every text that holds a date with a month's name; much faster to look for."""
 _FOUR_DIGITS = re.compile(r"1[89]\d\d|20[0-4]\d")
 _YEAR = re.compile(
     r"(?:\b(?:in|since|until|till|from|of|by|before|after|around|during|year|to|and|a|the|late|early|circa|class of|for)\s"
@@ -53,13 +58,9 @@ _AGE_OF = re.compile(
     r"(1[01]\d|[1-9]\d)(?=\s*(?:[.,!?;]|$)(?!\d)|\s+(?:and|now|but|when|at the time|from|with|living)\b)",
     re.IGNORECASE,
 )
-_BEFORE_AN_AGE = tuple(
-    f"{word} {digit}"
-    for word in ("am", "'m", "im", "is", "'s", "was", "be", "only", "just", "now", "already", "about")
-    for digit in range(1, 10)
-)
+_BEFORE_AN_AGE = re.compile(r"(?:[ai]m|'m|is|'s|was|be|only|just|now|already|about) [1-9]", re.IGNORECASE)
 """What stands before a number that `_AGE_OF` finds, with its first digit."""
-_AFTER_SUCH_A_WORD = re.compile(r"[msetyw] [1-9]", re.IGNORECASE)
+_AFTER_A_SPACE = re.compile(r" [1-9]")
 _LETTER_AND_DIGIT = re.compile(r"[A-Z]\d")
 _ZIP = re.compile(
     r"\b(?:zip(?:[ -]?code)?|post(?:al)?[ -]?code|postcode|plz)\b(?: (?:is|was|to|number|of))?[ :#=-]{1,3}"
@@ -81,7 +82,8 @@ def _may_hold(text: str, words: tuple[str, ...]) -> bool:
 
 def dates(text: str) -> Iterator[Span]:
     """Dates and years; with a word of birth before them, dates of birth."""
-    for match in _DATES.finditer(text) if _may_hold(text, _MONTHS) or _NUMBERED_DATE.search(text) else ():
+    named = _may_hold(text, _MONTHS) and _MONTH_BY_NUMBER.search(text)
+    for match in _DATES.finditer(text) if named or _NUMBERED_DATE.search(text) else ():
         if any(sign.isdigit() for sign in match[0]):
             yield _dated(text, match.start(), match.end(), 0.9)
     for match in _YEAR.finditer(text) if _FOUR_DIGITS.search(text) else ():
@@ -100,8 +102,8 @@ def ages(text: str) -> Iterator[Span]:
         if match is None or _LEAST_AGE.match(text, match.end()):
             continue
         yield Span(match.start(), match.end(), Entity.AGE, 0.8)
-    may_hold = _AFTER_SUCH_A_WORD.search(text) and _may_hold(text, _BEFORE_AN_AGE)
-    for match in _AGE_OF.finditer(text) if may_hold or not text.isascii() else ():
+    may_hold = not text.isascii() or (_AFTER_A_SPACE.search(text) and _BEFORE_AN_AGE.search(text))
+    for match in _AGE_OF.finditer(text) if may_hold else ():
         yield Span(match.start(1), match.end(1), Entity.AGE, 0.7)
 
 

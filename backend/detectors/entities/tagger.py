@@ -95,7 +95,9 @@ class Tagger:
         marked = _marked(text)
         for i, (word, mark) in marked.items():
             held[i] = memory.marked(word, caseless, mark)
-        unsure = [i for i, number in enumerate(held) if not plain[number] or i in marked]
+        unsure = [i for i, number in enumerate(held) if not plain[number]]
+        if marked:
+            unsure = sorted({*unsure, *marked})
         if not unsure:
             return
         padded = [0, 0, *held, 0, 0]
@@ -161,29 +163,27 @@ def best_paths(scores: Sequence[_Row], onto: _Row) -> list[list[int]]:
     """Viterbi on several sequences at a time, the longest first. `onto[b, a]` is the transition from label a to label b."""
     lengths = [len(one) for one in scores]
     count, longest = len(scores), lengths[0]
-    padded = np.zeros((longest, count, onto.shape[0]), np.float32)
+    best = np.zeros((longest, onto.shape[0], count), np.float32)  # sequences lie side by side: that is the fast way to add
     for place, one in enumerate(scores):
-        padded[: len(one), place] = one
+        best[: len(one), :, place] = one
     going = [count] * longest  # how many sequences have a word at this place
     for place in range(longest):
         while lengths[going[place] - 1] <= place:
             going[place] -= 1
         if place + 1 < longest:
             going[place + 1] = going[place]
-    best = padded[0].copy()
-    back = np.zeros((longest, count, onto.shape[0]), np.int16)
+    steps = np.ascontiguousarray(onto.T)[:, :, None]  # by the label from which the step is, then by the one to which
     for place in range(1, longest):
         many = going[place]
-        through = best[:many, None, :] + onto
-        back[place, :many] = through.argmax(axis=2)
-        best[:many] = through.max(axis=2) + padded[place, :many]
-    labels = best.argmax(axis=1)
+        through = np.ascontiguousarray(best[place - 1, :, :many])[:, None, :] + steps
+        best[place, :, :many] += np.maximum.reduce(through, axis=0)
+    # which label led to a place is asked only of those that were chosen, on the way back
     paths = np.zeros((longest, count), np.int64)
-    for place in range(longest - 1, 0, -1):
-        many = going[place]
-        paths[place, :many] = labels[:many]
-        labels[:many] = back[place, np.arange(many), labels[:many]]
-    paths[0] = labels
+    for place in range(longest - 1, -1, -1):
+        many, later = going[place], going[place + 1] if place + 1 < longest else 0
+        paths[place, later:many] = best[place, :, later:many].argmax(axis=0)  # sequences that end here
+        if later:
+            paths[place, :later] = (best[place, :, :later] + onto[paths[place + 1, :later]].T).argmax(axis=0)
     return [paths[:length, place].tolist() for place, length in enumerate(lengths)]
 
 
@@ -239,8 +239,10 @@ class _Memory:
             two << 2 * _BITS | one << _BITS | word,
             word << 2 * _BITS | following << _BITS | last,
         )
-        rows = [[table[key] for key in held.tolist()] for table, held in zip(self._tables, keys, strict=True)]
-        summed: _Row = self._rows[np.array(rows).T].sum(axis=1)
+        rows = [np.array([table[key] for key in held.tolist()]) for table, held in zip(self._tables, keys, strict=True)]
+        summed: _Row = self._rows[rows[0]]
+        for more in rows[1:]:
+            summed += self._rows[more]
         return summed
 
     def _new(self, word: Word) -> int:
