@@ -139,7 +139,8 @@ _NUMBERS: tuple[tuple[re.Pattern[str], tuple[str, ...], _Check | None, Entity, f
     (re.compile(pattern, re.IGNORECASE), signs, check, entity, score)
     for pattern, signs, check, entity, score in (
         (r"(?<![\w-])(\d{3}-\d{2}-\d{4})(?![\w-])", ("-",), ssn, _E.US_SSN, 0.9),
-        (r"\b(?:ssn|social security)\b\D{0,25}(\d{3}[ -]?\d{2}[ -]?\d{4})(?![\w-])", ("ssn", "social security"), ssn, _E.US_SSN, 1.0),
+        (r"\b(?:ssn|social security)\b\D{0,25}(\d{3}[ -]?\d{2}[ -]?\d{4})(?![\w-])",
+         ("ssn", "social security"), ssn, _E.US_SSN, 1.0),
         (r"(?<!\w)((?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: ?\d\d){3} ?[A-D])(?!\w)",
          (), None, _E.NATIONAL_ID, 0.8),
         (r"\bnhs\b\D{0,20}(\d{3}[ -]?\d{3}[ -]?\d{4})(?!\w)", ("nhs",), nhs, _E.NATIONAL_ID, 1.0),
@@ -150,10 +151,13 @@ _NUMBERS: tuple[tuple[re.Pattern[str], tuple[str, ...], _Check | None, Entity, f
         (r"(?<!\w)(\d{3}\.\d{3}\.\d{3}-\d\d)(?!\w)", (".",), cpf, _E.NATIONAL_ID, 1.0),
         (r"\bcpf\b\D{0,20}(\d{11})(?!\w)", ("cpf",), cpf, _E.NATIONAL_ID, 1.0),
         (r"(?<!\w)((?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d[-+A]\d{3}[0-9A-Y])(?!\w)", (), hetu, _E.NATIONAL_ID, 1.0),
-        (r"(?<!\w)((?:19|20)?\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[-+]\d{4})(?!\w)", ("-", "+"), personnummer, _E.NATIONAL_ID, 0.9),
+        (r"(?<!\w)((?:19|20)?\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[-+]\d{4})(?!\w)",
+         ("-", "+"), personnummer, _E.NATIONAL_ID, 0.9),
         (r"(?<!\w)([A-Z]{6}\d\d[A-EHLMPR-T]\d\d[A-Z]\d{3}[A-Z])(?!\w)", (), codice, _E.NATIONAL_ID, 1.0),
-        (r"\b(?:steuer-?id|idnr|tax id)\b\D{0,20}(\d{2} ?\d{3} ?\d{3} ?\d{3})(?!\w)", ("steuer", "idnr", "tax id"), steuer, _E.NATIONAL_ID, 1.0),
-        (r"\b(?:sin|social insurance)\b\D{0,25}(\d{3}[ -]?\d{3}[ -]?\d{3})(?!\w)", ("sin", "social insurance"), luhn, _E.NATIONAL_ID, 1.0),
+        (r"\b(?:steuer-?id|idnr|tax id)\b\D{0,20}(\d{2} ?\d{3} ?\d{3} ?\d{3})(?!\w)",
+         ("steuer", "idnr", "tax id"), steuer, _E.NATIONAL_ID, 1.0),
+        (r"\b(?:sin|social insurance)\b\D{0,25}(\d{3}[ -]?\d{3}[ -]?\d{3})(?!\w)",
+         ("sin", "social insurance"), luhn, _E.NATIONAL_ID, 1.0),
         (r"\bpassport\b(?: (?:number|no\.?|nr\.?|is|:|#)){0,2}[ :#]{1,3}(?=[A-Z]{0,2}\d{6})([A-Z0-9]{6,10})(?!\w)",
          ("passport",), None, _E.NATIONAL_ID, 0.8),
         (r"\b(?:driver['’]?s?['’]?|driving)[ -]?(?:licen[cs]e|permit)\b[^\d\n]{0,25}?"
