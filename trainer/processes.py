@@ -96,14 +96,14 @@ def worst(ends: Sequence[End], members: int) -> End:
     """How the run ended: as the process that failed first of itself; one that was lost says nothing."""
     failed = [end for end in ends if end.code not in (Exit.OK, Exit.STOPPED)]
     for end in failed:
-        if end.code is not Exit.CRASH:  # a process that crashed may have done so because another had gone
+        if end.code is not Exit.CRASH:  # one that crashed may have done so because another had gone
             return end
-    if failed:
-        return failed[0]
     if len(ends) < members:
         lost = members - len(ends)
         message = f"{lost} of the run's {members} processes ended without a word; the log may say why. Resume goes on."
         return End(Exit.CRASH, "crash", message)
+    if failed:
+        return failed[0]
     return next((end for end in ends if end.code is Exit.STOPPED), ends[0])
 
 

@@ -101,15 +101,15 @@ class World:
         """Share the model, whose weights may be cut in parts from here on. Passes go through `inside` then."""
         if self.size == 1:
             return
-        whole = _Inside(model)
-        if config.strategy == "fsdp":
+        inside, self._sharded = _Inside(model), config.strategy == "fsdp"
+        if self._sharded:
             for layer in layers_of(model):
                 fully_shard(layer)
-            self._wrapped, self._sharded = fully_shard(whole), True
+            self._wrapped = fully_shard(inside)
             return
         # Readers have parts that some of their heads leave out, such as an encoder's pooler.
         unused = config.objective in ("reward", "classification", "seq2seq") and not config.uses_lora
-        self._wrapped = DistributedDataParallel(whole, broadcast_buffers=False, find_unused_parameters=unused)
+        self._wrapped = DistributedDataParallel(inside, broadcast_buffers=False, find_unused_parameters=unused)
 
     def inside(self, call: Callable[..., T], *given: Any) -> T:
         """`call(*given)`, whose passes through the shared model are seen."""

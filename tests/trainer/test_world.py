@@ -174,7 +174,7 @@ def test_a_run_ends_as_the_process_that_failed_of_itself() -> None:
     ok, stopped = End(Exit.OK, "", ""), End(Exit.STOPPED, "stopped", "stopped")
     crash, bad = End(Exit.CRASH, "crash", "connection lost"), End(Exit.BAD_INPUT, "bad_data", "line 3")
     assert worst([crash, bad], 2) == bad
-    assert worst([ok, crash], 2) == crash
+    assert worst([ok, crash], 2) == crash == worst([crash, ok], 2)
     assert worst([stopped, stopped], 2) == stopped
     assert worst([ok, ok], 2) == ok
     lost = worst([ok], 2)
