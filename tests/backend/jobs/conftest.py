@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from backend.access.actors import SYSTEM
-from backend.jobs import processes, queue
+from backend.jobs import processes, queue, slots
 from backend.jobs.launcher import LocalLauncher
 from backend.jobs.worker import Pace, Worker
 from backend.settings import Settings
@@ -65,6 +66,19 @@ class Workshop:
         assert job.status is JobStatus.SUCCEEDED
         self.collected.append(job.id or 0)
 
+    def use(self, **settings: Any) -> None:
+        """Other settings for workers that are made from now on."""
+        self.settings = dataclasses.replace(self.settings, **settings)
+
+    def visible(self, job_id: int) -> list[tuple[str, float, str]]:
+        """What the job's children noted of themselves: began or ended, when, with which GPUs."""
+        lines = (self.folder(job_id) / "gpus").read_text().splitlines()
+        return [(what, float(at), gpus) for what, at, gpus in (line.split(" ", 2) for line in lines)]
+
+    def held(self) -> dict[str, int]:
+        with self.database.reading() as session:
+            return slots.held(session)
+
     def job(self, job_id: int) -> Job:
         with self.database.reading() as session:
             return queue.get(session, job_id)
@@ -112,3 +126,28 @@ def _end_children(made: Workshop) -> None:
     with made.database.reading() as session:
         for job in queue.active(session):
             processes.end_strays(job.nonce, signal.SIGKILL)
+
+
+NVIDIA_SMI = """#!/bin/sh
+[ "$1 $2" = "--query-gpu=index,uuid,name,memory.total --format=csv,noheader,nounits" ] || exit 9
+cat "$0.txt"
+"""
+
+
+@pytest.fixture
+def install_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[str]]:
+    """Puts a program nvidia-smi on the PATH that lists so many GPUs; returns their UUIDs."""
+
+    def install(count: int) -> list[str]:
+        folder = tmp_path / "driver"
+        folder.mkdir(exist_ok=True)
+        program = folder / "nvidia-smi"
+        program.write_text(NVIDIA_SMI)
+        program.chmod(0o755)
+        uuids = [f"GPU-{number:08x}-aaaa-bbbb-cccc-0123456789ab" for number in range(count)]
+        lines = [f"{number}, {uuid}, NVIDIA H200, 143771" for number, uuid in enumerate(uuids)]
+        program.with_name("nvidia-smi.txt").write_text("".join(f"{line}\n" for line in lines))
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        return uuids
+
+    return install

@@ -1,8 +1,11 @@
 """A small program that keeps the trainer's contract: `run OUT STEPS [how]`, `resume OUT STEPS`. No torch, starts in 30 ms.
 
 how: deaf (ignores STOP and SIGTERM), fail:CODE (error.json, then that exit code), die:STEP (crashes there, first time only)
+
+It notes the GPUs that it may see, when it began and when it ended: a line of `gpus` each, "began|ended MOMENT GPUS".
 """
 
+import atexit
 import json
 import os
 import signal
@@ -17,11 +20,18 @@ def write(path: Path, value: object) -> None:
     temporary.replace(path)
 
 
+def note(out: Path, what: str) -> None:
+    with (out / "gpus").open("a") as file:
+        file.write(f"{what} {time.monotonic()} {os.environ.get('CUDA_VISIBLE_DEVICES', 'all')}\n")
+
+
 def main() -> int:
     name, out, steps, how = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), (sys.argv[4:] or [""])[0]
     checkpoints = out / "checkpoints"
     start = max((int(p.name) for p in checkpoints.iterdir()), default=0) if name == "resume" else 0
     terminated: list[int] = []
+    note(out, "began")
+    atexit.register(note, out, "ended")
     signal.signal(signal.SIGTERM, lambda *_: terminated.append(1))
     print(f"{name} from step {start}", flush=True)
     with (out / "starts").open("a") as file:
