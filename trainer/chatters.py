@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,8 +46,6 @@ class Chatting(Learner):
 class Imitation(Chatting):
     """SFT. Conversations share a row where the config and the device say so and the model keeps them apart."""
 
-    row_by_row = True
-
     def _settle(self) -> None:
         self.packs = self._can_pack()
         if not self.packs:
@@ -73,7 +71,7 @@ class Imitation(Chatting):
     def _keeps_apart(self) -> bool:
         return attention.keeps_apart(self.model, self.logits_of, self.chat.device)
 
-    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Example | None]:
+    def lessons(self, rows: Sequence[Row], length: int) -> Iterator[Example | None]:
         """Conversations."""
         return lessons.examples(rows, self.format, length)
 
@@ -117,7 +115,7 @@ def perplexity(loss: float) -> float:
 class Preference(Chatting):
     """What DPO and ORPO share: two answers to one prompt."""
 
-    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Pair | None]:
+    def lessons(self, rows: Sequence[Row], length: int) -> Iterator[Pair | None]:
         """Pairs."""
         return lessons.pairs(rows, self.format, length)
 
@@ -182,7 +180,7 @@ class Kto(Chatting):
         super().__init__(config, loaded)
         self._kl = torch.zeros((), device=loaded.device)
 
-    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Thumb | None]:
+    def lessons(self, rows: Sequence[Row], length: int) -> Iterator[Thumb | None]:
         """Answers with their verdicts."""
         return lessons.thumbs(rows, self.format, length)
 

@@ -10,6 +10,7 @@ not become one; the order of batches depends on nothing but seed, epoch and the 
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -81,6 +82,11 @@ class ChatFormat:
         self._special_ids = set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())
         self.stop_id = self._find_stop()
         self.stop_ids = frozenset({self.stop_id, *stop_ids, *([tokenizer.eos_token_id] if tokenizer.eos_token_id else [])})
+
+    @property
+    def signature(self) -> str:
+        """What decides the tokens of a text: texts of formats with the same one have the same tokens."""
+        return f"{_signature(self.tokenizer)}\n{self.template}"
 
     def _find_stop(self) -> int:
         probe = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Yes"}]
@@ -205,6 +211,11 @@ class TextFormat:
         self.tokenizer = tokenizer
         self._chat = ChatFormat(tokenizer) if tokenizer.chat_template else None
 
+    @property
+    def signature(self) -> str:
+        """As in `ChatFormat`."""
+        return self._chat.signature if self._chat else _signature(self.tokenizer)
+
     def encode(self, messages: Sequence[Message], *, max_length: int, cut: bool) -> tuple[int, ...] | None:
         """The tokens, without the oldest turns where they are too many; what is too long still is cut at its end, or None."""
         kept = list(messages)
@@ -221,6 +232,13 @@ class TextFormat:
         text = self._chat.render(messages) if self._chat else "\n".join(message["content"] for message in messages)
         limit = {"truncation": True, "max_length": max_length} if max_length else {}
         return tuple(self.tokenizer(text, add_special_tokens=self._chat is None, **limit)["input_ids"])
+
+
+def _signature(tokenizer: Any) -> str:
+    """A tokenizer's own files, but for how it was last told to cut and fill texts."""
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    told = json.loads(fast.to_str()) if fast is not None else tokenizer.get_vocab()
+    return json.dumps({name: value for name, value in told.items() if name not in ("truncation", "padding")}, sort_keys=True)
 
 
 def drop_oldest_turn(messages: Sequence[Message]) -> list[Message] | None:

@@ -8,7 +8,7 @@ value (no smoothing).
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -122,8 +122,6 @@ class Learner(abc.ABC):
     """Whether it needs to know what the starting model thought of the answers."""
     looks_ahead = False
     """Whether it needs a look at a whole window before its losses."""
-    row_by_row = False
-    """Whether what is learned from a row, an `Example`, has nothing to do with the rows beside it."""
     packs = False
     """Whether its lots are one long row each."""
 
@@ -133,9 +131,14 @@ class Learner(abc.ABC):
         self.shared: Callable[[torch.Tensor], torch.Tensor] = lambda sums: sums
         """Adds sums up over all processes that read a window together; here there is one."""
 
+    @property
+    def signature(self) -> str:
+        """What decides, beside the objective and the greatest length, which lessons are made of rows."""
+        return self.loaded.format.signature
+
     @abc.abstractmethod
-    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Lesson | None]:
-        """What is learned from each row; None where it does not fit."""
+    def lessons(self, rows: Sequence[Row], length: int) -> Iterator[Lesson | None]:
+        """What is learned from each row, one at a time; None where it does not fit."""
 
     @abc.abstractmethod
     def lot(self, chosen: Sequence[Any]) -> Lot:

@@ -1,12 +1,13 @@
 """Rows as what each objective learns from: single answers, pairs of answers, answers with a thumb, texts with a class.
 
-Pure but for the tokenizer. A lesson's tokens are fixed before the first step; `reference` is filled in once, with what the
+Pure but for the tokenizer. Lessons are made one at a time, as they are asked for, in their rows' order; None is made of a row
+that does not fit. A lesson's tokens are fixed before the first step; `reference` is filled in once, with what the
 starting model thought of the answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -157,35 +158,33 @@ class Translation:
         return len(self.source) + len(self.target)
 
 
-def examples(rows: Sequence[Row], chat: ChatFormat, length: int) -> list[Example | None]:
+def examples(rows: Sequence[Row], chat: ChatFormat, length: int) -> Iterator[Example | None]:
     """Conversations whose answers are imitated."""
-    made = [chat.encode(row, max_length=length) for row in rows]
-    return [example if example is not None and example.trained_count else None for example in made]
+    for row in rows:
+        example = chat.encode(row, max_length=length)
+        yield example if example is not None and example.trained_count else None
 
 
-def pairs(rows: Sequence[Row], chat: ChatFormat, length: int) -> list[Pair | None]:
+def pairs(rows: Sequence[Row], chat: ChatFormat, length: int) -> Iterator[Pair | None]:
     """Preferred and other answers."""
-    made: list[Pair | None] = []
     for row in rows:
         both = chat.encode_answers(row, (row.reference, row.rejected), max_length=length)
-        made.append(Pair(row.id, both[0], both[1], row.weight) if both else None)
-    return made
+        yield Pair(row.id, both[0], both[1], row.weight) if both else None
 
 
-def thumbs(rows: Sequence[Row], chat: ChatFormat, length: int) -> list[Thumb | None]:
+def thumbs(rows: Sequence[Row], chat: ChatFormat, length: int) -> Iterator[Thumb | None]:
     """Answers with a verdict, each beside the answer of the row before it (of another prompt, where there is one)."""
-    made: list[Thumb | None] = []
     for index, row in enumerate(rows):
         both = chat.encode_answers(row, (row.reference, _other_answer(rows, index)), max_length=length)
-        made.append(Thumb(row.id, both[0], both[1], bool(row.desirable), row.weight) if both else None)
-    return made
+        yield Thumb(row.id, both[0], both[1], bool(row.desirable), row.weight) if both else None
 
 
 def _other_answer(rows: Sequence[Row], index: int) -> str:
     """The answer of the nearest row before, going round, that answers something else; of the row before where none does."""
+    prompt = rows[index].prompt
     for back in range(1, min(len(rows), _LOOK_BACK)):
         other = rows[index - back]
-        if other.prompt != rows[index].prompt:
+        if other.prompt != prompt:
             return other.reference
     return rows[index - 1].reference
 
@@ -198,38 +197,32 @@ def class_names(rows: Sequence[Row]) -> tuple[str, ...]:
     return names
 
 
-def texts(rows: Sequence[Row], format_: TextFormat, length: int, classes: Sequence[str]) -> list[Text | None]:
+def texts(rows: Sequence[Row], format_: TextFormat, length: int, classes: Sequence[str]) -> Iterator[Text | None]:
     """Texts with their classes; None for a class that the training rows do not have."""
     place = {name: number for number, name in enumerate(classes)}
-    made: list[Text | None] = []
     for row in rows:
         tokens = format_.encode(row.messages, max_length=length, cut=True)
         known = tokens is not None and row.label in place
-        made.append(Text(row.id, tokens or (), place[row.label], row.weight) if known else None)
-    return made
+        yield Text(row.id, tokens or (), place[row.label], row.weight) if known else None
 
 
-def text_pairs(rows: Sequence[Row], format_: TextFormat, length: int) -> list[TextPair | None]:
+def text_pairs(rows: Sequence[Row], format_: TextFormat, length: int) -> Iterator[TextPair | None]:
     """Whole conversations with the preferred and with the other answer."""
-    made: list[TextPair | None] = []
     for row in rows:
         other = [*row.prompt, {"role": "assistant", "content": row.rejected}]
         chosen, rejected = (format_.encode(said, max_length=length, cut=False) for said in (row.messages, other))
-        made.append(TextPair(row.id, chosen, rejected, row.weight) if chosen and rejected else None)
-    return made
+        yield TextPair(row.id, chosen, rejected, row.weight) if chosen and rejected else None
 
 
-def translations(rows: Sequence[Row], format_: TextFormat, length: int) -> list[Translation | None]:
+def translations(rows: Sequence[Row], format_: TextFormat, length: int) -> Iterator[Translation | None]:
     """Prompts to be read, answers to be written with the end token after them."""
     tokenizer = format_.tokenizer
-    made: list[Translation | None] = []
     for row in rows:
         source = format_.encode(row.prompt, max_length=length, cut=True)
         said = list(tokenizer(row.reference, add_special_tokens=False)["input_ids"])
         target = (*said, tokenizer.eos_token_id)
         fits = source is not None and len(target) <= length
-        made.append(Translation(row.id, source or (), target, row.weight) if fits else None)
-    return made
+        yield Translation(row.id, source or (), target, row.weight) if fits else None
 
 
 def trained_tokens(lesson: Lesson) -> int:

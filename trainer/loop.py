@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from trainer import checkpoint, contract, world
+from trainer import checkpoint, contract, stored, world
 from trainer.contract import TrainConfig
 from trainer.device import device_name, free_memory, peak_memory
 from trainer.flops import peak_of
@@ -362,6 +362,7 @@ class Trainer:
         }
         if self.world.is_chief:
             write_json(self._run.path / contract.RESULT, result)
+            stored.forget(self._run.path)
         self._status("finished")
         return result
 

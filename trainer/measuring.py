@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from trainer import checkpoint
+from trainer import checkpoint, stored
 from trainer.contract import SPLITS, TrainConfig
 from trainer.learner import Learner, Lot
 from trainer.lessons import Lesson
@@ -93,10 +93,7 @@ class Measuring:
             if self._world.is_chief:
                 checkpoint.write_reference(path, kept, plan.data_hash)
         assert kept is not None
-        found = {
-            name: [replace(lesson, reference=tuple(pair)) for lesson, pair in zip(lessons[name], told.tolist(), strict=True)]
-            for name, told in kept.items()
-        }
+        found: dict[str, Any] = {name: stored.refer(lessons[name], told) for name, told in kept.items()}
         return replace(plan, train=found["train"], validation=found["validation"], test=found["test"])
 
     @torch.no_grad()

@@ -14,8 +14,8 @@ from trainer import data, packing, stored
 from trainer.contract import TrainConfig
 from trainer.flops import per_token
 from trainer.learner import Learner
-from trainer.lessons import Lesson, trained_tokens
-from trainer.rows import BadData, Row
+from trainer.lessons import Lesson
+from trainer.rows import BadData, Row, RowFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +44,26 @@ class Plan:
     @property
     def tokens(self) -> int:
         """Tokens that the model reads in one pass over the training rows."""
-        return sum(lesson.token_count for lesson in self.train)
+        return sum(stored.token_counts(self.train))
 
     @property
     def trained_share(self) -> float:
         """Share of those that carry loss."""
-        return sum(map(trained_tokens, self.train)) / self.tokens
+        return sum(stored.trained_counts(self.train)) / self.tokens
 
 
 def make_plan(
-    config: TrainConfig, rows: dict[str, list[Row]], learner: Learner, context: int, folder: Path | None = None
+    config: TrainConfig, rows: dict[str, Sequence[Row]], learner: Learner, context: int, folder: Path | None = None
 ) -> Plan:
-    """Encodes the snapshot; the examples of a large one lie in `folder`. Raises BadData when nothing is left to train on."""
+    """Encodes the snapshot; the lessons of a large one lie in `folder`. Raises BadData when nothing is left to train on."""
     length = min(config.max_length, context)
     measured = {split: learner.lessons(rows[split], length) for split in ("validation", "test")}
     fitting = {split: [lesson for lesson in lessons if lesson is not None] for split, lessons in measured.items()}
-    train, too_long = _to_train_on(learner, rows["train"], length, folder)
+    train, too_long = _to_train_on(config, learner, rows["train"], length, folder)
     if not train:
         reason = f"all {len(rows['train'])} are longer than {length} tokens or have weight 0"
         raise BadData(f"There is nothing to train on: {reason if rows['train'] else 'train.jsonl is empty'}.")
-    lengths = [lesson.length for lesson in train]
+    lengths = stored.lengths(train)
     room = (config.batch_tokens or packing.room_for(lengths, batch_size=config.batch_size)) if learner.packs else 0
     passes = math.ceil(len(train) / config.batch_size)
     if room:
@@ -74,11 +74,11 @@ def make_plan(
         train=train,
         validation=fitting["validation"],
         test=fitting["test"],
-        validation_rows=rows["validation"],
+        validation_rows=list(rows["validation"]),
         steps_per_epoch=per_epoch,
         total_steps=per_epoch * config.epochs,
         too_long=too_long,
-        shortened=sum(lesson.dropped_turns > 0 for lesson in train),
+        shortened=stored.shortened(train),
         data_hash=_data_hash(train, room),
         evaluate_at=frozenset(max(1, round(part * per_epoch / evaluations)) for part in range(1, evaluations + 1)),
         keys=_keys(config, train, rows["train"]),
@@ -86,27 +86,26 @@ def make_plan(
     )
 
 
-def _to_train_on(learner: Learner, rows: list[Row], length: int, folder: Path | None) -> tuple[Sequence[Lesson], int]:
+def _to_train_on(
+    config: TrainConfig, learner: Learner, rows: Sequence[Row], length: int, folder: Path | None
+) -> tuple[Sequence[Lesson], int]:
     """What is learned from rows with a weight, and how many rows are too long."""
-    if not learner.row_by_row or len(rows) < stored.STORED_FROM:
-        fitting = [lesson for lesson in learner.lessons(rows, length) if lesson is not None]
-        return [lesson for lesson in fitting if lesson.weight > 0], len(rows) - len(fitting)
-    kept, too_long = stored.Stored(folder), 0
-    for at in range(0, len(rows), stored.CHUNK):
-        for example in learner.lessons(rows[at : at + stored.CHUNK], length):
-            if example is None:
-                too_long += 1
-            elif example.weight > 0:
-                assert isinstance(example, data.Example)
-                kept.add(example)
-    return kept, too_long
+    if isinstance(rows, RowFile):
+        key = stored.key_of(rows.path, objective=config.objective, signature=learner.signature, length=length)
+        kept = stored.keep(folder, key, lambda: learner.lessons(rows, length))
+        return kept, kept.too_long
+    fitting = [lesson for lesson in learner.lessons(rows, length) if lesson is not None]
+    return [lesson for lesson in fitting if lesson.weight > 0], len(rows) - len(fitting)
 
 
 def _data_hash(train: Sequence[Lesson], room: int) -> str:
     """What decides, with the seed, which rows go together: a run that is resumed must have the same."""
     found = hashlib.sha256()
-    for lesson in train:
-        found.update(json.dumps(asdict(lesson)).encode())  # type: ignore[call-overload]
+    if isinstance(train, stored.Stored):
+        found.update(train.digest.encode())
+    else:
+        for lesson in train:
+            found.update(json.dumps(asdict(lesson)).encode())  # type: ignore[call-overload]
     found.update(str(room or "").encode())
     return found.hexdigest()
 
@@ -115,7 +114,7 @@ def _keys(config: TrainConfig, train: Sequence[Lesson], rows: Sequence[Row]) -> 
     if config.order == "shuffled":
         return None
     if config.order == "length":
-        return tuple(float(lesson.length) for lesson in train)
+        return tuple(map(float, stored.lengths(train)))
     difficulty = {row.id: row.metadata.get("difficulty", "") for row in rows}
     try:
         return tuple(float(difficulty[lesson.id]) for lesson in train)
@@ -130,7 +129,7 @@ def batches(config: TrainConfig, plan: Plan, epoch: int) -> list[list[int]]:
     """The places in `plan.train` that go together in one pass over the data, in their order."""
     if plan.keys is not None and epoch == 0:
         return data.in_order(plan.keys, batch_size=config.batch_size)
-    lengths = [lesson.length for lesson in plan.train]
+    lengths = stored.lengths(plan.train)
     if plan.room:
         return packing.pack(lengths, capacity=plan.room, seed=config.seed, epoch=epoch)
     return data.batches(lengths, batch_size=config.batch_size, seed=config.seed, epoch=epoch)
@@ -138,7 +137,7 @@ def batches(config: TrainConfig, plan: Plan, epoch: int) -> list[list[int]]:
 
 def batches_to_measure(config: TrainConfig, plan: Plan, lessons: Sequence[Lesson]) -> list[list[int]]:
     """The places in `lessons` that are read together where nothing is learned: in their rows, or by length."""
-    lengths = [lesson.length for lesson in lessons]
+    lengths = stored.lengths(lessons)
     if plan.room:
         return packing.pack(lengths, capacity=plan.room, seed=config.seed, epoch=0)
     return data.in_order(lengths, batch_size=config.batch_size)

@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 
+from trainer import stored
 from trainer.contract import TrainConfig
 from trainer.data import ChatFormat, Example
 from trainer.device import USABLE, memory_of, peak_memory
 from trainer.folder import RunFolder, StopRequest
 from trainer.learner import Learner
-from trainer.lessons import Lesson, Pair, Text, TextPair, Thumb, Translation, trained_tokens
+from trainer.lessons import Lesson, Pair, Text, TextPair, Thumb, Translation
 from trainer.loop import Trainer, prepare
 from trainer.plan import Plan, batches
 
@@ -29,8 +30,7 @@ _TRIALS = 2
 def describe(config: TrainConfig) -> dict[str, Any]:
     """The plan of a run as a JSON-ready dict. Raises BadData or BadModel as the run itself would."""
     learner, plan = prepare(config)
-    trained = sum(trained_tokens(lesson) for lesson in plan.train)
-    tokens = sum(lesson.token_count for lesson in plan.train)
+    trained, tokens = sum(stored.trained_counts(plan.train)), plan.tokens
     told = _shown(learner, plan)
     return {
         "objective": config.objective,
@@ -40,7 +40,7 @@ def describe(config: TrainConfig) -> dict[str, Any]:
         "tokens": tokens,
         "trained_tokens": trained,
         "trained_share": round(trained / tokens, 4),
-        "longest": max(lesson.length for lesson in plan.train),
+        "longest": max(stored.lengths(plan.train)),
         "rows_too_long": plan.too_long,
         "rows_shortened": plan.shortened,
         "packed": bool(plan.room),
@@ -54,7 +54,8 @@ def describe(config: TrainConfig) -> dict[str, Any]:
 
 def _estimate(config: TrainConfig, learner: Learner, plan: Plan, tokens: int) -> dict[str, Any]:
     """Seconds for the whole run without validations, and the most memory, from the largest batch and one of middle size."""
-    by_size = sorted(batches(config, plan, 1), key=lambda places: sum(plan.train[place].token_count for place in places))
+    counts = stored.token_counts(plan.train)
+    by_size = sorted(batches(config, plan, 1), key=lambda places: sum(counts[place] for place in places))
     largest, middle = ([plan.train[place] for place in by_size[at]] for at in (-1, len(by_size) // 2))
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(config, learner, plan, RunFolder(Path(folder)), StopRequest(Path(folder)))

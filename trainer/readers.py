@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ class Translator(Reading):
         super().__init__(config, loaded)
         self._start = int(loaded.model.config.decoder_start_token_id)
 
-    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Translation | None]:
+    def lessons(self, rows: Sequence[Row], length: int) -> Iterator[Translation | None]:
         """Prompts with their answers."""
         return lessons.translations(rows, self.format, length)
 
@@ -78,7 +78,7 @@ class Translator(Reading):
 class Reward(Reading):
     """Bradley-Terry scores of whole conversations."""
 
-    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[TextPair | None]:
+    def lessons(self, rows: Sequence[Row], length: int) -> Iterator[TextPair | None]:
         """Pairs of texts."""
         return lessons.text_pairs(rows, self.format, length)
 
@@ -104,7 +104,12 @@ class Classifier(Reading):
         super().__init__(config, loaded)
         self.classes = loaded.classes
 
-    def lessons(self, rows: Sequence[Row], length: int) -> Sequence[Text | None]:
+    @property
+    def signature(self) -> str:
+        """The classes' places decide too."""
+        return "\n".join((super().signature, *self.classes))
+
+    def lessons(self, rows: Sequence[Row], length: int) -> Iterator[Text | None]:
         """Texts with their classes."""
         return lessons.texts(rows, self.format, length, self.classes)
 

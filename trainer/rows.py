@@ -1,20 +1,25 @@
 """Reads the rows of a snapshot folder, of every kind that `trainer.contract` describes, and says what is wrong with a bad one.
 
 Standard library only. A row of any kind has messages, of which the last is the answer (a preference row's is the chosen one);
-only a row of the kind "labels" may end otherwise.
+only a row of the kind "labels" may end otherwise. Many training rows are not kept in memory: they are read through once, and
+each again whenever it is asked for (`RowFile`). Not promised: that validation and test rows, which are kept, fit into memory.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import mmap
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from trainer.contract import OBJECTIVES, SPLITS
 
 ROLES = ("system", "user", "assistant")
+LARGE = 20_000
+"""Training rows from which on they stay in their file; fewer are faster in memory."""
 
 Message = dict[str, str]
 
@@ -48,27 +53,92 @@ class Row:
         return self.messages[-1]["content"]
 
 
-def read_rows(folder: Path, objective: str) -> dict[str, list[Row]]:
-    """The rows that an objective needs, by split. Raises BadData, also for rows of another kind than it learns from, and for
-    rows that validation or test share with what is learned.
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a file, and where it stands there."""
+
+    text: str
+    place: str
+    number: int
+    start: int
+    """Its first byte."""
+    size: int
+
+
+class RowFile(Sequence[Row]):
+    """The rows of a file, each read again when it is asked for. Fill it with `add` while the file is read, then use it."""
+
+    def __init__(self, path: Path, objective: str) -> None:
+        self.path, self._objective = path, objective
+        self._starts, self._sizes, self._numbers = array("q"), array("q"), array("q")
+        self._bytes: mmap.mmap | None = None
+
+    def add(self, line: _Line) -> None:
+        """The line's row is the next one."""
+        self._starts.append(line.start)
+        self._sizes.append(line.size)
+        self._numbers.append(line.number)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        if isinstance(at, slice):
+            return [self[place] for place in range(*at.indices(len(self)))]
+        place = at + len(self) if at < 0 else at
+        if not 0 <= place < len(self):
+            raise IndexError(at)
+        if self._bytes is None:
+            with self.path.open("rb") as file:
+                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        start = self._starts[place]
+        line = self._bytes[start : start + self._sizes[place]]
+        return _row(_decoded(line, self.path), f"{self.path.name} line {self._numbers[place]}", self._objective)
+
+
+def read_rows(folder: Path, objective: str) -> dict[str, Sequence[Row]]:
+    """The rows that an objective needs, by split; many training rows are a `RowFile`. Raises BadData, also for rows of another
+    kind than it learns from, and for rows that validation or test share with what is learned.
     """
-    rows = {split: read_split(folder, split, objective) for split in SPLITS}
-    _refuse_leaks(rows)
-    return rows
+    _file_of(folder, SPLITS[0])
+    held = {split: read_split(folder, split, objective) for split in SPLITS[1:]}
+    return {SPLITS[0]: _read_train(folder, objective, held), **held}
 
 
-def _refuse_leaks(rows: dict[str, list[Row]]) -> None:
+def _read_train(folder: Path, objective: str, held: dict[str, list[Row]]) -> Sequence[Row]:
+    groups = {row.group for rows in held.values() for row in rows if row.group}
+    texts = {_text(row) for rows in held.values() for row in rows}
+    file, kept = RowFile(_file_of(folder, SPLITS[0]), objective), list[Row]()
+    learned_groups, learned_texts = set[str](), set[tuple[str, ...]]()
+    for line in _lines(folder, SPLITS[0]):
+        row = _row(line.text, line.place, objective)
+        if row.group in groups:
+            learned_groups.add(row.group)
+        if texts and (text := _text(row)) in texts:
+            learned_texts.add(text)
+        file.add(line)
+        if len(file) < LARGE:
+            kept.append(row)
+        else:
+            kept.clear()
+    _refuse_leaks(held, learned_groups, learned_texts)
+    return kept if len(file) < LARGE else file
+
+
+def _refuse_leaks(held: dict[str, list[Row]], learned_groups: set[str], learned_texts: set[tuple[str, ...]]) -> None:
     """A figure on rows that were learned from would be a lie: groups and equal texts stay on one side."""
-    learned_groups = {row.group for row in rows["train"] if row.group}
-    learned_texts = {_text(row) for row in rows["train"]}
-    for split in SPLITS[1:]:
-        groups = sorted({row.group for row in rows[split]} & learned_groups)
+    for split, rows in held.items():
+        groups = sorted({row.group for row in rows} & learned_groups)
         if groups:
             raise BadData(
                 f"{split}.jsonl shares {len(groups)} groups with train.jsonl (such as {groups[0]!r}): conversations and near "
                 "duplicates must be in one split. Freeze the snapshot anew."
             )
-        same = [row.id for row in rows[split] if _text(row) in learned_texts]
+        same = [row.id for row in rows if _text(row) in learned_texts]
         if same:
             raise BadData(
                 f"{split}.jsonl has {len(same)} rows that are in train.jsonl as well (such as {same[0]!r}), so its figures "
@@ -82,19 +152,40 @@ def _text(row: Row) -> tuple[str, ...]:
 
 def read_split(folder: Path, split: str, objective: str = "sft") -> list[Row]:
     """The rows of one split, in file order. Raises BadData with file and line for the first bad one."""
-    return [_row(line, place, objective) for place, line in _lines(folder, split)]
+    return [_row(line.text, line.place, objective) for line in _lines(folder, split)]
 
 
-def _lines(folder: Path, split: str) -> list[tuple[str, str]]:
-    """Where each line stands, and the line."""
+def _file_of(folder: Path, split: str) -> Path:
     path = folder / f"{split}.jsonl"
+    if not path.exists():
+        raise BadData(f"{path} is missing: a snapshot folder has train.jsonl, validation.jsonl and test.jsonl.")
+    return path
+
+
+def _lines(folder: Path, split: str) -> Iterator[_Line]:
+    """The lines of a split that say something, one at a time."""
+    path = _file_of(folder, split)
+    number, start = 1, 0
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError as error:
-        raise BadData(f"{path} is missing: a snapshot folder has train.jsonl, validation.jsonl and test.jsonl.") from error
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            for whole in file:
+                # A line may end with a carriage return, alone or before the line feed, as Python's own text files have it.
+                for piece in whole.removesuffix(b"\n").removesuffix(b"\r").split(b"\r"):
+                    text = _decoded(piece, path)
+                    if text.strip():
+                        yield _Line(text, f"{path.name} line {number}", number, start, len(piece))
+                    number += 1
+                    start += len(piece) + 1
+                start = file.tell()
+    except OSError as error:
         raise BadData(f"{path} cannot be read as UTF-8 text: {error}") from error
-    return [(f"{path.name} line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _decoded(line: bytes, path: Path) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise BadData(f"{path} cannot be read as UTF-8 text: {error}") from error
 
 
 def _object(line: str, place: str) -> dict[str, Any]:
@@ -114,15 +205,15 @@ def read_questions(folder: Path, split: str) -> list[Row]:
     answer, or one with a thumb up.
     """
     found: dict[str, Row] = {}
-    for place, line in _lines(folder, split):
-        value = _object(line, place)
+    for line in _lines(folder, split):
+        value, place = _object(line.text, line.place), line.place
         if value.get("canary") is True:
             continue
         kind = _kind(value)
         if kind == "labels":
             raise BadData(f"{place}: rows with classes have no answers to compare with. Evaluate on another snapshot.")
         name = next(name for name, objective in OBJECTIVES.items() if objective.rows == kind)
-        row = _row(line, place, name)
+        row = _row(line.text, place, name)
         reference = value.get("reference")
         if isinstance(reference, str) and reference.strip():
             row = replace(row, messages=(*row.messages[:-1], {"role": "assistant", "content": reference}))
@@ -135,8 +226,8 @@ def read_questions(folder: Path, split: str) -> list[Row]:
 def read_answers(folder: Path, split: str) -> list[tuple[str, str]]:
     """Every answer of a split that is learned or preferred, with the id of its row, or of the record that it is of."""
     found = []
-    for place, line in _lines(folder, split):
-        value = _object(line, place)
+    for line in _lines(folder, split):
+        value, place = _object(line.text, line.place), line.place
         messages = _messages(value.get("messages", []), place)
         messages += _messages(value.get("chosen", []), place)
         name = str(value.get("record", value.get("id", place)))
@@ -147,8 +238,8 @@ def read_answers(folder: Path, split: str) -> list[tuple[str, str]]:
 def read_prompts(path: Path) -> list[tuple[str, list[Message]]]:
     """The further prompts of an evaluation, by id. Raises BadData."""
     found: dict[str, list[Message]] = {}
-    for place, line in _lines(path.parent, path.stem):
-        value = _object(line, place)
+    for line in _lines(path.parent, path.stem):
+        value, place = _object(line.text, line.place), line.place
         name, messages = str(value.get("id", "")), list(_messages(value.get("messages"), place))
         if not name or name in found or not messages or messages[-1]["role"] != "user":
             raise BadData(f"{place}: needs an id of its own and messages that end with a question.")

@@ -24,7 +24,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from trainer import contract
+from trainer import contract, stored
 from trainer.contract import ConfigError, TrainConfig, read_json
 from trainer.device import free_memory
 from trainer.folder import RunFolder, StopRequest, write_json
@@ -83,6 +83,7 @@ class Search:
             raise ConfigError(f"No trial ended well, so there is no best one. The first: {said}")
         result = self._result(best)
         write_json(self.out / contract.RESULT, result)
+        stored.forget(self.out)
         self._status("finished")
         return result
 

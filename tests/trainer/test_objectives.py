@@ -83,7 +83,7 @@ def test_one_accumulated_step_has_the_gradient_of_one_large_batch(mini: Loaded, 
         Row(str(row["id"]), tuple(row["messages"]), (1.0, 0.5, 3.0)[n % 3], {}, rejected="No.", desirable=n % 2 == 0)  # type: ignore[arg-type]
         for n, row in enumerate(made)
     ]
-    lessons = learner.lessons(rows, 256)
+    lessons = list(learner.lessons(rows, 256))
     expected = torch.autograd.grad(loss_of(learner, [learner.lot(lessons)]), weights)
     parts = [learner.lot(lessons[start:end]) for start, end in ((0, 2), (2, 7), (7, 9))]
     for ours, theirs in zip(torch.autograd.grad(loss_of(learner, parts), weights), expected, strict=True):

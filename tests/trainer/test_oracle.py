@@ -54,7 +54,7 @@ def start() -> Loaded:
 def learner(kind: type[Learner], start: Loaded, model: Any = None, count: int = 6, **config: Any) -> tuple[Any, Lot]:
     """A learner on a model that is no longer where it started, and one lot that knows what the start thought."""
     made = kind(TrainConfig(**config), replace(start, model=model or moved(start.model)))
-    lessons = made.lessons(rows()[:count], 256)
+    lessons = list(made.lessons(rows()[:count], 256))
     if made.compares:
         with torch.no_grad():
             before = kind(TrainConfig(**config), start).log_probs(made.lot(lessons))
@@ -183,7 +183,7 @@ def test_reward_is_trls(tmp_path: Path) -> None:
     torch.manual_seed(5)
     judge = load_judge(EMBEDDED, None, (), device=CPU, dtype=torch.float32)
     made = readers.Reward(TrainConfig(objective="reward"), replace(judge, model=moved(judge.model)))
-    lot = made.lot(made.lessons(rows(), 256))
+    lot = made.lot(list(made.lessons(rows(), 256)))
     trainer = trl.RewardTrainer(
         model=copy.deepcopy(judge.model),
         args=trl.RewardConfig(**settings(tmp_path)),
