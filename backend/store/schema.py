@@ -25,7 +25,7 @@ def write_migration(message: str, versions: Path = MIGRATIONS / "versions") -> P
         database.migrate()
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        config.set_main_option("version_path_separator", "os")
+        config.set_main_option("path_separator", "os")
         config.set_main_option("version_locations", str(versions))
         with database.writing() as session:
             config.attributes["connection"] = session.connection()
