@@ -164,7 +164,7 @@ def store(
     source = _source(session, actor, project_id, taken, digest)
     filed = _file_records(session, source, actor, taken, compared, progress)
     proposing = Proposing(session, project_id=project_id, actor=actor, approved=taken.options.approved)
-    for batch in taken.spool:
+    for batch in taken.spool if taken.spool.faqs or taken.spool.rejected else ():
         proposing.propose(batch.faqs)
         filing.file_rejected(session, source, batch.rejected)
     proposed = proposing.proposed

@@ -4,14 +4,18 @@ written. Called inside a use-case's transaction; nothing here commits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Column, Connection, Dialect, func, insert, select, text
+from sqlalchemy import Table as Held
 from sqlmodel import Session
 
-from backend.store.base import Table
+from backend.store.base import Table, UtcDateTime, Word
 
 BATCH = 1000
 _USUAL_KIB, _MUCH_KIB = 2000, 256 * 1024
@@ -36,8 +40,57 @@ def add_rows(session: Session, table: type[Table], rows: Sequence[Mapping[str, A
     """Insert rows, by the names of their columns. All rows must have the same ones."""
     held = table.__table__  # type: ignore[attr-defined]
     connection = session.connection()
+    add = _add_to_sqlite if connection.dialect.name == "sqlite" else _add
     for start in range(0, len(rows), BATCH):
-        connection.execute(insert(held), rows[start : start + BATCH])
+        add(connection, held, rows[start : start + BATCH])
+
+
+def _add(connection: Connection, held: Held, rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(insert(held), rows)
+
+
+def _add_to_sqlite(connection: Connection, held: Held, rows: Sequence[Mapping[str, Any]]) -> None:
+    """As many rows as it can take in one statement: it writes out its index of words after every single one, which took four
+    fifths of the time.
+    """
+    left_out = {column.name: column for column in held.c if column.default is not None and column.name not in rows[0]}
+    names = (*rows[0], *left_out)
+    writers = [_writer(held.c[name], connection.dialect) for name in names]
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    most = max(1, driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(names))
+    for start in range(0, len(rows), most):
+        part = rows[start : start + most]
+        columns = [
+            list(map(write, _defaults(left_out[name], len(part)) if name in left_out else [row[name] for row in part]))
+            for name, write in zip(names, writers, strict=True)
+        ]
+        statement = _insert_many(held.name, names, len(part))
+        connection.exec_driver_sql(statement, tuple(chain.from_iterable(zip(*columns, strict=True))))
+
+
+@cache
+def _insert_many(table: str, names: tuple[str, ...], count: int) -> str:
+    """Names are those of the tables here, never what somebody typed."""
+    row = f"({', '.join('?' * len(names))})"
+    columns = ", ".join(f'"{name}"' for name in names)
+    return f'INSERT INTO "{table}" ({columns}) VALUES {", ".join([row] * count)}'  # noqa: S608 - see above
+
+
+def _writer(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any]:
+    """What the column's type makes of a value on its way to the database. Moments and words are mostly the same in all rows."""
+    write = column.type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
+    return cache(write) if isinstance(column.type, UtcDateTime | Word) else write
+
+
+def _defaults(column: Column[Any], count: int) -> list[Any]:
+    """What stands in a column that the rows leave out."""
+    default: Any = column.default
+    return [default.arg(None) if default.is_callable else default.arg for _ in range(count)]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 @contextmanager
