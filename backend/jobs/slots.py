@@ -126,7 +126,8 @@ def why_waiting(job: Waiting, *, ahead: int, living: Sequence[Standing]) -> str:
         return f"It waits for {_gpus(job.gpus)}; {first} before it."
     if best.free >= job.gpus:
         return "It starts in a moment."
-    return f"It waits for {_gpus(job.gpus)} on {best.host}, where {best.free} of {best.total} are free. Those are kept for it."
+    where = f"{best.host}, where {best.free} of {best.total} are free"
+    return f"It waits for {_gpus(job.gpus)} on {where}; what gets free there is kept for it."
 
 
 def _gpus(count: int) -> str:

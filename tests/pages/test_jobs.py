@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from backend.jobs import queue
+from backend.jobs import queue, slots
+from backend.jobs.gpus import Device, Offer
+from backend.jobs.slots import Room
 from backend.runtime import Runtime
 from backend.store.models import Job, Run
 from backend.training import controlling
@@ -63,4 +65,22 @@ def test_a_waiting_job_is_put_first_paused_and_goes_on(house: Runtime, studio: S
     assert studio.job(first).status is JobStatus.QUEUED
     page.button(key=f"pause_{second.job_id}").click().run()
     assert f"Job {second.job_id} stops at its next step and can go on later" in words(page)
+    assert not page.exception
+
+
+def test_gpus_are_shown_with_what_runs_on_each_and_a_waiting_job_says_what_for(house: Runtime, studio: Studio) -> None:
+    first, second = studio.start(name=HOSTILE), studio.start(name="Second")
+    page = opened(house, studio.lead, "jobs")
+    assert "GPU" not in words(page)
+    assert words(page).count("No worker is running") == 2
+    offer = Offer((Device("GPU-a", 3, "GPU-a", HOSTILE, 143771),), known=True)
+    with house.database.writing() as session:
+        slots.register(session, worker="w", machine="m", host="big-box", offer=offer)
+        session.commit()
+        assert queue.claim(session, worker="w", seconds=60, room=Room("w", offer)).id == first.job_id  # type: ignore[union-attr]
+    page.run()
+    shown = [text.value for text in page.text]
+    assert ["GPUs of big-box: 0 of 1 free", f"GPU 3, {HOSTILE}", "140 GiB", f"Job {first.job_id}, train {HOSTILE}"] == shown[:4]
+    assert "It waits for 1 GPU on big-box, where 0 of 1 are free; what gets free there is kept for it." in shown
+    page.button(key=f"stop_{second.job_id}").click().run()
     assert not page.exception

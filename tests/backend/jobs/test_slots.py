@@ -108,7 +108,9 @@ def test_a_job_that_waits_says_what_for() -> None:
         why_waiting(one, ahead=3, living=[none]): "as soon as a worker is free",
         why_waiting(four, ahead=0, living=[has_two]): "needs 4 GPUs at once, and no running worker has as many",
         why_waiting(four, ahead=0, living=[has_two, none]): "as soon as a worker without GPUs is free",
-        why_waiting(four, ahead=0, living=[has_two, has_four]): "4 GPUs on host-four, where 3 of 4 are free. Those are kept",
+        why_waiting(
+            four, ahead=0, living=[has_two, has_four]
+        ): "4 GPUs on host-four, where 3 of 4 are free; what gets free there is kept",
         why_waiting(four, ahead=2, living=[has_four]): "2 that need GPUs are before it",
         why_waiting(one, ahead=1, living=[has_two]): "for 1 GPU; one that needs GPUs is before it",
         why_waiting(one, ahead=0, living=[has_two]): "in a moment",
