@@ -113,7 +113,12 @@ class World:
 
     def inside(self, call: Callable[..., T], *given: Any) -> T:
         """`call(*given)`, whose passes through the shared model are seen."""
-        return call(*given) if self._wrapped is None else self._wrapped(call, *given)
+        if self._wrapped is None:
+            return call(*given)
+        found = self._wrapped(call, *given)
+        if self._sharded and not torch.is_grad_enabled():
+            self._wrapped.reshard()  # what is outside the layers stays whole until a way back, which does not come here
+        return found
 
     def whole_state_of(self, model: Any, *, trained_alone: bool) -> dict[str, torch.Tensor] | None:
         """The model's weights put together, or those alone that were trained; None where no process holds less than all."""
