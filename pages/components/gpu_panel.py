@@ -9,30 +9,24 @@ import streamlit as st
 
 from backend.training.gpu_queries import GpuCard
 
-WIDTH = 300
-"""Pixels of a card."""
-
 
 def show_gpus(cards: Sequence[GpuCard]) -> None:
-    """A card for each, by machine."""
+    """A line for each, by machine."""
     for host, group in groupby(cards, key=lambda card: card.host):
         on_it = list(group)
         free = sum(not card.doing for card in on_it)
-        st.text(f"GPUs of {host}: {free} of {len(on_it)} free")
-        with st.container(horizontal=True):
+        with st.container(border=True, gap="small"):
+            st.text(f"GPUs of {host}: {free} of {len(on_it)} free")
             for card in on_it:
-                with st.container(border=True, width=WIDTH):
-                    _card(card)
+                _line(card)
 
 
-def _card(card: GpuCard) -> None:
-    name = f"GPU {card.number}" + (f", {card.name}" if card.name else "")
+def _line(card: GpuCard) -> None:
     memory = f"{card.memory_mib / 1024:,.0f} GiB" if card.memory_mib else ""
-    st.text(name)
-    if memory:
-        st.text(memory)
+    state, what, doing = st.columns([1, 3, 4], gap="small", vertical_alignment="center")
     if card.doing:
-        st.badge("In use", icon=":material/memory:", color="orange")
-        st.text(card.doing)
+        state.badge("In use", icon=":material/memory:", color="orange")
+        doing.text(card.doing)
     else:
-        st.badge("Free", icon=":material/check_circle:", color="green")
+        state.badge("Free", icon=":material/check_circle:", color="green")
+    what.text(", ".join(filter(None, (f"GPU {card.number}", card.name, memory))))
