@@ -18,6 +18,7 @@ _DEVICE = re.compile(
     r"inviato da(?:l mio)? .{2,30}|verzonden vanaf mijn .{2,30})[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
+DEVICE_SIGNS = ("sent ", "get outlook", "gesendet", "envoy", "enviado", "inviato", "verzonden")
 _DELIMITER = re.compile(r"^--[ \t]*$", re.MULTILINE)
 _NOTICE = re.compile(
     r"\bthis (?:e-?mail|message|communication)\b[^.\n]{0,120}\b(?:confidential|privileged|intended (?:solely|only))|"
@@ -110,12 +111,16 @@ def find_boilerplate(text: str, *, is_wanted: bool = False) -> list[tuple[int, i
 
 
 def _devices(text: str) -> Iterator[tuple[int, int, str]]:
+    if not holds_any(evened(text), DEVICE_SIGNS):
+        return iter(())
     return ((*match.span(), "A mail program's signature.") for match in _DEVICE.finditer(text))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, str]]:
     yield from _devices(text)
-    yield from _signature(text)
+    has_lines = "\n" in text.strip()  # what stands below something needs a line above it
+    if has_lines:
+        yield from _signature(text)
     plain = evened(text)
     for pattern, signs, why in (
         (_NOTICE, NOTICE_SIGNS, "A confidentiality notice."),
@@ -126,7 +131,8 @@ def _blocks(text: str) -> Iterator[tuple[int, int, str]]:
             # a sentence about unsubscribing in the midst of an answer is an answer
             if pattern is _NOTICE or (text[:start].strip() and (not text[end:].strip() or _is_short(text[start:end]))):
                 yield start, end, why
-    yield from _closing(text)
+    if has_lines:
+        yield from _closing(text)
 
 
 def _signature(text: str) -> Iterator[tuple[int, int, str]]:

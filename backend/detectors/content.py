@@ -45,8 +45,14 @@ def stem(word: str) -> str:
 
 def content(text: str) -> list[str]:
     """The stems of the words that carry meaning, and the numbers, in their order."""
-    found = (word.split("'")[0].split("’")[0] for word in _WORD.findall(text.casefold()))
-    return [stem(word) for word in found if word not in STOP and (len(word) > 1 or word.isdigit())]
+    return [found for word in _WORD.findall(text.casefold()) if (found := _carried(word))]
+
+
+@functools.lru_cache(maxsize=65_536)
+def _carried(word: str) -> str:
+    """The stem of a word in lower case that carries meaning; "" for others."""
+    word = word.split("'")[0].split("’")[0]
+    return stem(word) if word not in STOP and (len(word) > 1 or word.isdigit()) else ""
 
 
 # --- quantities -------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ sentences pass.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -246,9 +247,10 @@ def _content(text: str) -> frozenset[str]:
 
 
 def _words(text: str) -> list[str]:
-    return [word.replace("’", "'") for word in _WORD.findall(normalise(text))]
+    return _WORD.findall(normalise(text).replace("’", "'"))
 
 
+@functools.lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
     """The word without its ending; numbers and codes whole."""
     for ending in ("ings", "ing", "ed", "es", "s"):

@@ -22,6 +22,7 @@ _LEADS_ON = frozenset(_LEADING.split())
 """Words that no sentence ends with, in seven languages."""
 _SMILEY = re.compile(r"[:;=8xX]['’]?-?[()\[\]{}DPpOo/\\|*]|<3|\^\^")
 _WORDS = re.compile(r"\w+")
+_BETWEEN_WORDS = bytes(sign for sign in range(128) if not _WORDS.match(chr(sign)))
 _ITEM = re.compile(r"^\s*(?:[-*•–>#|]|\d+[.)]|[A-Za-z][.)])\s*")
 _PROSE, _SENTENCES, _FEW = 50, 3, 4
 """Words, and sentences with an end, of a last paragraph that must have one too: chats leave the last full stop out, essays do
@@ -60,16 +61,17 @@ def is_empty(text: str) -> bool:
 def cut_off(text: str) -> tuple[int, str] | None:
     """(where the loose end begins, why the text seems cut off), or None."""
     ending = _SMILEY.sub(lambda match: "." * len(match[0]), text.rstrip())
-    words = list(_WORDS.finditer(ending))
+    words = _WORDS.findall(ending)
     if len(words) < _FEW:
         return None
     last = words[-1]
+    begin = ending.rfind(last)
     if (fence := _open_fence(ending)) is not None:
         return fence, "The answer ends within a block of code."
     if ending.endswith((",", "(", "[", "{", "–", "—", " -", " &", " +")):
-        return last.start(), "The answer ends with a sign after which more must follow."
-    if last.end() == len(ending) and last[0] in _LEADS_ON and _is_prose(ending):
-        return last.start(), f"The answer ends with “{last[0]}”, after which more must follow."
+        return begin, "The answer ends with a sign after which more must follow."
+    if begin + len(last) == len(ending) and last in _LEADS_ON and _is_prose(ending):
+        return begin, f"The answer ends with “{last}”, after which more must follow."
     if not ending[-1].isalpha():
         return None
     paragraph = ending[ending.rfind("\n") + 1 :]
@@ -113,6 +115,8 @@ def _open_sentence(text: str, paragraph: str) -> tuple[int, str] | None:
 
 def echoes(answer: str, question: str) -> bool:
     """Whether the answer is the question, or holds all of it and hardly a word more."""
+    if question.isascii() and answer.isascii() and len(question.encode().translate(None, _BETWEEN_WORDS)) > len(answer):
+        return False  # the question's words alone are longer
     asked, said = _said(question), _said(answer)
     if len(asked) < _ECHOED or len(said) < len(asked):
         return False

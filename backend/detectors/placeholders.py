@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from backend.detectors.personal import MASKS
+from backend.detectors.signs import holds_any
 
 _NAMED = (
     "name|first ?name|last ?name|surname|full name|company|company name|business|organi[sz]ation|date|time|day|month|year|"
@@ -41,13 +42,15 @@ _NOTHING = re.compile(
     re.IGNORECASE,
 )
 _FENCED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
-_SIGNS = re.compile(r"[\[{<%]|[Xx]{2}|[Ll]orem|LOREM|TODO|FIXME|TB[ACD]|PLACEHOLDER")
+_SIGNS = (
+    "[", "{", "<", "%", "xx", "XX", "Xx", "xX", "Lorem", "lorem", "LOREM", "TODO", "FIXME", "TBA", "TBC", "TBD", "PLACEHOLDER"
+)  # fmt: skip
 _MASKS = frozenset(MASKS.values())
 
 
 def find_placeholders(text: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, why) of each placeholder."""
-    if not _SIGNS.search(text):
+    if not holds_any(text, _SIGNS):
         return
     fenced = [match.span() for match in _FENCED.finditer(text)]
     for match in _ANY.finditer(text):

@@ -92,7 +92,7 @@ def odd_length(answer: str) -> str:
 
 def hard_to_read(answer: str) -> str:
     """Why an English answer is very hard to read, or ""."""
-    if len(_WORD.findall(answer)) < LEAST_WORDS:
+    if len(answer) < 2 * LEAST_WORDS - 1 or len(_WORD.findall(answer)) < LEAST_WORDS:
         return ""
     ease = reading_ease(answer)
     if ease >= HARD or language_of(answer) != "en":
@@ -119,7 +119,7 @@ def syllables(word: str) -> int:
 
 def unanswered(question: str, answer: str, base: Base | None) -> tuple[float, str] | None:
     """(score, why) where the answer does not seem to be about the question."""
-    if _BRUSH_OFF.search(answer) and len(_WORD.findall(answer)) <= _BRUSH_OFF_WORDS:
+    if _BRUSH_OFF.match(answer) and len(_WORD.findall(answer)) <= _BRUSH_OFF_WORDS:
         return 0.8, "The answer brushes the customer off."
     asked, said = set(content(question)), set(content(answer))
     if not asked or _meet(asked, said):

@@ -18,4 +18,7 @@ def evened(text: str) -> str:
 
 def holds_any(plain: str, signs: Iterable[str]) -> bool:
     """Whether one of the signs, in lower case, stands in a text that was evened."""
-    return any(sign in plain for sign in signs)
+    for sign in signs:  # noqa: SIM110 - `any` takes half as long again, and this is asked a dozen times of every text
+        if sign in plain:
+            return True
+    return False

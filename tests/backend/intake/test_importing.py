@@ -360,7 +360,7 @@ def test_a_failure_half_way_leaves_nothing(desk: Desk, monkeypatch: pytest.Monke
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(importing.filing, "file_rejected", full)
+    monkeypatch.setattr(importing.audit, "record", full)
     with pytest.raises(OSError, match="No space"):
         desk.bring([pair("Do you ship?")])
     assert desk.count(Source, Record, RecordRevision, AuditEntry) == [0, 0, 0, 0]
