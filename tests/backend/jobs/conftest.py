@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,13 @@ from tests.factories import a_project
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 QUICK = Pace(lease=30, poll=0.02, stop_training=5.0, stop_other=0.2, kill=0.3)
+WORKER = """import sys; from pathlib import Path; from backend.store.database import Database
+from backend.settings import Settings; from backend.jobs.launcher import LocalLauncher
+from backend.jobs.worker import Worker, Pace
+settings = Settings(data=Path(sys.argv[2]))
+launcher = LocalLauncher(settings, {}, [sys.executable, sys.argv[3]])
+Worker(database=Database(sys.argv[1]), settings=settings, launcher=launcher, collectors={}, pace=Pace(poll=0.05)).run()
+"""
 
 
 class Workshop:
@@ -101,6 +109,19 @@ class Workshop:
             assert time.monotonic() < until, "it did not happen in time"
             worker.step()
             time.sleep(0.01)
+
+    def start_and_kill_a_worker(self, reached: Callable[[], bool]) -> None:
+        """A worker in a process of its own, which is killed once something is so."""
+        program = [sys.executable, "-c", WORKER, str(self.database.url), str(self.settings.data), self.program[1]]
+        process = subprocess.Popen(program, cwd=Path(__file__).parents[3])
+        try:
+            until = time.monotonic() + 60
+            while not reached():
+                assert time.monotonic() < until
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            process.wait()
 
     def run_to_status(self, worker: Worker, job_id: int, *statuses: JobStatus) -> Job:
         self.look_until(worker, lambda: self.job(job_id).status in statuses)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -261,29 +260,9 @@ def test_a_child_gets_no_secrets_and_the_threads_of_the_settings(workshop: Works
     assert not {"DATABASE_URL", "TOUCHSTONE_ENGINE_KEY"} & made.keys()
 
 
-def test_a_killed_worker_process_is_followed_by_one_that_adopts_at_once(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_killed_worker_process_is_followed_by_one_that_adopts_at_once(workshop: Workshop) -> None:
     job_id = workshop.enqueue(steps=40)
-    code = (
-        "import sys; from pathlib import Path; from backend.store.database import Database\n"
-        "from backend.settings import Settings; from backend.jobs.launcher import LocalLauncher\n"
-        "from backend.jobs.worker import Worker, Pace\n"
-        "settings = Settings(data=Path(sys.argv[2]))\n"
-        "launcher = LocalLauncher(settings, {}, [sys.executable, sys.argv[3]])\n"
-        "Worker(database=Database(sys.argv[1]), settings=settings, launcher=launcher, collectors={},\n"
-        "       pace=Pace(poll=0.05)).run()\n"
-    )
-    import subprocess
-
-    program = [sys.executable, "-c", code, str(workshop.database.url), str(workshop.settings.data), workshop.program[1]]
-    process = subprocess.Popen(program, cwd=Path(__file__).parents[3])
-    try:
-        until = time.monotonic() + 60
-        while not running(workshop, job_id):
-            assert time.monotonic() < until
-            time.sleep(0.02)
-    finally:
-        process.kill()
-        process.wait()
+    workshop.start_and_kill_a_worker(lambda: running(workshop, job_id))
     before = workshop.job(job_id)
     assert before.lease_expires_at is not None
     assert before.lease_expires_at > now()

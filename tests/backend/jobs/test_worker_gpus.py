@@ -90,6 +90,20 @@ def test_a_worker_that_leaves_hands_on_the_gpu_with_the_living_child(workshops: 
     assert workshops.held() == {}
 
 
+def test_the_gpu_of_a_killed_worker_process_stays_with_its_child(workshop: Workshop, install_gpus: Install) -> None:
+    (uuid,) = install_gpus(1)
+    job_id, next_id = workshop.enqueue(steps=200), workshop.enqueue(steps=1)
+    workshop.start_and_kill_a_worker(lambda: running(workshop, job_id))
+    heir = workshop.worker()
+    heir.step()
+    assert (workshop.job(job_id).worker, workshop.job(job_id).attempt, workshop.held()) == (heir.name, 1, {uuid: job_id})
+    assert workshop.job(next_id).status is JobStatus.QUEUED
+    workshop.stop(job_id)
+    workshop.run_to_status(heir, job_id, JobStatus.CANCELLED)
+    workshop.run_to_status(heir, next_id, JobStatus.SUCCEEDED)
+    assert [workshop.visible(one)[0][2] for one in (job_id, next_id)] == [uuid, uuid]
+
+
 def test_a_child_that_was_killed_leases_anew_with_its_next_attempt(workshop: Workshop, install_gpus: Install) -> None:
     uuids = install_gpus(2)
     job_id, worker = workshop.enqueue(steps=30, need=Need(2)), workshop.worker()
