@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, overload
 
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
-from backend.conversations import messages_from_json
+from backend.conversations import Message, messages_from_json
 from backend.curation.looking import Views
 from backend.detectors.checks import Family, Seen
 from backend.detectors.findings import Finding
@@ -75,7 +75,7 @@ class Keeper:
         return found
 
     def _looked(self, one: Read, seen: Mapping[Check, Seen], stand_ins: set[str]) -> Looked:
-        messages = messages_from_json(one.messages)
+        messages = _Stored(one.messages)
         found: list[Finding] = []
         for check, view in seen.items():
             if check is Check.PERSONAL:
@@ -95,6 +95,27 @@ class Keeper:
         for view in seen.values():
             fresh.update(view.slices)
         return row if fresh == slices else {**row, "slices": fresh}
+
+
+class _Stored(Sequence[Message]):
+    """Messages as they are stored, made when one is asked for: in most records nothing is found."""
+
+    def __init__(self, stored: Sequence[Mapping[str, str]]) -> None:
+        self._stored = stored
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    @overload
+    def __getitem__(self, place: int) -> Message: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Message, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Message | tuple[Message, ...]:
+        if isinstance(place, slice):
+            return messages_from_json(self._stored[place])
+        return Message(self._stored[place]["role"], self._stored[place]["content"])
 
 
 def _bounded(findings: Sequence[Finding]) -> Sequence[Finding]:

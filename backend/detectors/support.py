@@ -138,7 +138,7 @@ class Base:
 
     def candidates(self, mine: _Faq) -> list[tuple[float, _Faq]]:
         """(share of the question's words, FAQ) of those that the question and its answer may be about, the nearest first."""
-        held: dict[int, float] = dict.fromkeys((n for word in mine.words for n in self._holding.get(word, ())), 0.0)
+        held: dict[int, float] = dict.fromkeys(sorted({n for word in mine.words for n in self._holding.get(word, ())}), 0.0)
         about: dict[int, float] = {}
         for words in mine.parts:
             for number, share in self._shares(words).items():
@@ -157,8 +157,8 @@ class Base:
 
     def _shares(self, words: frozenset[str]) -> dict[int, float]:
         """FAQ → the share of these words that it holds."""
-        total, found = sum(map(self.weight, words)), defaultdict[int, float](float)
-        for word in words:
+        total, found = sum(map(self.weight, sorted(words))), defaultdict[int, float](float)
+        for word in sorted(words):  # in one order in every process: sums in another one differ in their last digits
             for number in self._holding.get(word, ()):
                 found[number] += self.weight(word) / total
         return found

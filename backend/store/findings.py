@@ -74,8 +74,8 @@ def merge_findings(session: Session, project_id: int, looked: Sequence[Looked]) 
     """Store what was found in these records, and close what is gone; returns how many are new, or open again, by kind."""
     new: Counter[FindingKind] = Counter()
     rows: list[dict[str, Any]] = []
-    texts = {one.revision_id: [message.content for message in one.messages] for one in looked}
-    earlier = _by_record(session, {one.record_id: one.kinds for one in looked}, texts)
+    held = {one.revision_id: one.messages for one in looked}
+    earlier = _by_record(session, {one.record_id: one.kinds for one in looked}, held)
     for one in looked:
         mine = earlier.get(one.record_id, {})
         for found in one.found:
@@ -194,15 +194,17 @@ def _rows_of(session: Session, record: Record) -> _Rows:
 
 
 def _by_record(
-    session: Session, wanted: Mapping[int, frozenset[FindingKind]], texts: Mapping[int, list[str]]
+    session: Session, wanted: Mapping[int, frozenset[FindingKind]], held: Mapping[int, Sequence[Message]]
 ) -> dict[int, _Rows]:
-    """Record id → its findings of the kinds that are wanted of it, by what they stand on. `texts` are those of revisions
-    that are known already.
+    """Record id → its findings of the kinds that are wanted of it, by what they stand on. `held` are the messages of
+    revisions that are at hand already.
     """
     kinds = frozenset[FindingKind]().union(*wanted.values())
     query = select(Finding).where(col(Finding.record_id).in_(wanted), col(Finding.kind).in_(kinds))
     rows = [row for row in session.exec(query.order_by(col(Finding.id))) if row.kind in wanted[row.record_id]]
-    texts = {**texts, **_texts(session, {row.revision_id for row in rows} - texts.keys())}
+    named = {row.revision_id for row in rows}
+    texts = {one: [message.content for message in held[one]] for one in named & held.keys()}
+    texts |= _texts(session, named - held.keys())
     found: dict[int, _Rows] = {}
     for row in rows:
         words = texts[row.revision_id][row.message][row.start : row.end]
