@@ -146,9 +146,8 @@ def choose(session: Session, room: Room, *, only: int | None = None, passed: Col
     if not waiting:
         return None
     keys = [device.key for device in room.offer.devices]
-    if keys and any(job.gpus for job in waiting):
-        lock = select(Gpu.device).where(col(Gpu.device).in_(keys)).order_by(col(Gpu.device)).with_for_update()
-        session.exec(lock).all()
+    if any(job.gpus for job in waiting):
+        _lock(session, keys)
     others = [one for one in living(session) if one.name != room.worker] if any(job.gpus for job in waiting) else []
     free = len(keys) - len(held(session).keys() & set(keys))
     mine = Standing(room.worker, "", len(keys), free, room.offer.cluster)
@@ -173,14 +172,21 @@ def _first_of_each_kind(session: Session, only: int | None, passed: Collection[i
 
 
 def lease(session: Session, job: Job, offer: Offer) -> None:
-    """Give the job's attempt as many of the worker's free GPUs as it needs. `choose` has locked them and found enough."""
+    """Give the job's attempt as many of the worker's free GPUs as it needs: those that `choose` has found, or, for a child
+    that was adopted and had leased none, what is left.
+    """
     keys = [device.key for device in offer.devices]
     if not keys or not job.gpus:
         return
+    _lock(session, keys)
     taken = held(session)
     free = [key for key in keys if key not in taken][: job.gpus]
     values = {"job_id": job.id, "attempt": job.attempt, "leased_at": now()}
     session.connection().execute(update(Gpu).where(col(Gpu.device).in_(free)).values(**values))
+
+
+def _lock(session: Session, keys: Collection[str]) -> None:
+    session.exec(select(Gpu.device).where(col(Gpu.device).in_(keys)).order_by(col(Gpu.device)).with_for_update()).all()
 
 
 def give_back(session: Session, job_id: int) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from backend.jobs import launchers, queue
+from backend.jobs import launchers, queue, slots
 from backend.jobs.outcomes import Collector
+from backend.jobs.slots import Standing, Waiting
 from backend.jobs.worker import Worker
 from backend.settings import Settings
 from backend.store.database import Database
@@ -29,13 +30,14 @@ def wait(*, database: Database, settings: Settings, job_id: int, collectors: Map
         while True:
             with database.reading() as session:
                 job = queue.get(session, job_id)
-            if (line := _line(job)) != told:
+                line = _line(job, slots.living(session) if worker is not None else ())
+            if line != told:
                 told = line
                 print(line, file=sys.stderr, flush=True)
             if job.status in FINISHED_JOBS:
                 return job
             if worker is None and job.status is JobStatus.QUEUED and time.monotonic() - started > PATIENCE:
-                print("No worker took the job; it runs here.", file=sys.stderr, flush=True)
+                print("No worker took the job; it runs here as soon as it can.", file=sys.stderr, flush=True)
                 worker = Worker(
                     database=database, settings=settings, launcher=launchers.configured(settings), collectors=collectors
                 )
@@ -48,6 +50,10 @@ def wait(*, database: Database, settings: Settings, job_id: int, collectors: Map
             worker.run()
 
 
-def _line(job: Job) -> str:
+def _line(job: Job, living: Sequence[Standing]) -> str:
+    """Where the job stands; once it is this command's worker that is to run it, also what it waits for."""
+    if job.status is JobStatus.QUEUED and any(one.total for one in living):
+        waiting = Waiting(job.id or 0, job.gpus, job.gpus_only)
+        return f"{job.status.value}. {slots.why_waiting(waiting, ahead=0, living=living)}"
     done, total = job.progress.get("step"), job.progress.get("total_steps")
     return f"{job.status.value}" + (f", step {done} of {total}" if total else "")

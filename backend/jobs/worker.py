@@ -168,9 +168,9 @@ class Worker:
         if at - self._began >= self.pace.refuse:
             self._refuse_hopeless(only)
         if only is None and at - self._swept >= self.pace.sweep:
+            self._swept = at
             with self._database.writing() as session:
                 purging.purge(session=session)
-            self._swept = at
 
     def _refuse_hopeless(self, only: int | None) -> None:
         """End the jobs that no worker could ever run, with the reason."""
@@ -336,7 +336,11 @@ class Worker:
             with self._database.writing() as session:
                 if not queue.adopt(session, job, worker=self.name, seconds=self.pace.lease):
                     continue
-                leased = slots.leased(session, job)  # by this attempt, so the child keeps them
+                leased = slots.leased(session, job)
+                if found.identity is not None and not leased:  # its worker knew of no GPUs, and it sees all
+                    slots.lease(session, job, self._offer)
+                    leased = slots.leased(session, job)
+                    session.commit()
             log.info("job_adopted", job=job.id, attempt=job.attempt, living=found.identity is not None, gpus=leased)
             held = self._hold(job, len(leased))
             held.noted = False

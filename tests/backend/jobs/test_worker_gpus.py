@@ -104,6 +104,21 @@ def test_the_gpu_of_a_killed_worker_process_stays_with_its_child(workshop: Works
     assert [workshop.visible(one)[0][2] for one in (job_id, next_id)] == [uuid, uuid]
 
 
+def test_a_living_child_that_leased_nothing_does_so_when_it_is_adopted(workshop: Workshop, install_gpus: Install) -> None:
+    """Its worker knew of no GPUs, by its settings or its version, and the child sees them all."""
+    job_id, blind = workshop.enqueue(steps=200), workshop.worker("blind")
+    workshop.look_until(blind, lambda: running(workshop, job_id))
+    blind.leave()
+    blind.run()
+    (uuid,) = install_gpus(1)
+    worker = workshop.worker("seeing")
+    worker.step()
+    assert workshop.held() == {uuid: job_id}
+    workshop.stop(job_id)
+    workshop.run_to_status(worker, job_id, JobStatus.CANCELLED)
+    assert workshop.held() == {}
+
+
 def test_a_child_that_was_killed_leases_anew_with_its_next_attempt(workshop: Workshop, install_gpus: Install) -> None:
     uuids = install_gpus(2)
     job_id, worker = workshop.enqueue(steps=30, need=Need(2)), workshop.worker()
