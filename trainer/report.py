@@ -41,17 +41,20 @@ class _Asked:
     rows: list[Row]
     probes: list[tuple[str, list[Message]]]
     nest: Nest | None
-    learned: list[tuple[str, str]] | None
+    learned: Path | None
+    """The snapshot folder whose training rows were learned from, where it is at hand: there may be too many for memory."""
     holdout: str
     decoding: Decoding
 
     @property
     def suites(self) -> dict[str, Any]:
         """What the report tells of it."""
-        nest = self.nest
+        nest, copies = self.nest, None
+        if self.learned is not None:
+            copies = {"answers": sum(1 for _ in read_answers(self.learned, "train")), "words": regurgitation.GRAM}
         return {
             "canaries": nest and {"count": len(nest.canaries), "space": nest.space, "among": regurgitation.AMONG},
-            "copies": None if self.learned is None else {"answers": len(self.learned), "words": regurgitation.GRAM},
+            "copies": copies,
             "holdout": {"name": self.holdout, "rows": len(holdout.rows_of(self.holdout))},
             "probes": len(self.probes),
         }
@@ -75,8 +78,9 @@ def evaluate(config: EvaluateConfig, out: Path) -> dict[str, Any]:
         report["models"][spec.label] = summary
     _write_lines(out / contract.PROBE_ANSWERS, probes)
     _write_lines(out / contract.RESPONSES, responses)
-    write_json(out / contract.REPORT, report | {"suites": asked.suites})
-    return report | {"suites": asked.suites}
+    report["suites"] = asked.suites
+    write_json(out / contract.REPORT, report)
+    return report
 
 
 def _gather(config: EvaluateConfig, rows: list[Row]) -> _Asked:
@@ -85,7 +89,7 @@ def _gather(config: EvaluateConfig, rows: list[Row]) -> _Asked:
         rows=rows,
         probes=read_prompts(Path(config.probes)) if config.probes else [],
         nest=regurgitation.find_nest(folder),
-        learned=read_answers(folder, "train") if (folder / "train.jsonl").exists() else None,
+        learned=folder if (folder / "train.jsonl").exists() else None,
         holdout=holdout.choose(config.models),
         decoding=config.decoding,
     )
@@ -113,7 +117,7 @@ def _evaluate_one(spec: ModelSpec, asked: _Asked, device_name: str) -> tuple[Lin
     texts = [(row, response["text"]) for row, response in zip(asked.rows, responses, strict=True)]
     parts = [_forgotten(loaded, asked.holdout)]
     if asked.learned is not None:
-        parts.append(regurgitation.find_copies(texts, asked.learned))
+        parts.append(regurgitation.find_copies(texts, read_answers(asked.learned, "train")))
     if asked.nest is not None:
         parts.append(regurgitation.look_for(asked.nest, loaded))
     for part in parts:

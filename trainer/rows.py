@@ -223,16 +223,14 @@ def read_questions(folder: Path, split: str) -> list[Row]:
     return list(found.values())
 
 
-def read_answers(folder: Path, split: str) -> list[tuple[str, str]]:
+def read_answers(folder: Path, split: str) -> Iterator[tuple[str, str]]:
     """Every answer of a split that is learned or preferred, with the id of its row, or of the record that it is of."""
-    found = []
     for line in _lines(folder, split):
         value, place = _object(line.text, line.place), line.place
         messages = _messages(value.get("messages", []), place)
         messages += _messages(value.get("chosen", []), place)
         name = str(value.get("record", value.get("id", place)))
-        found += [(name, message["content"]) for message in messages if message["role"] == "assistant"]
-    return found
+        yield from ((name, message["content"]) for message in messages if message["role"] == "assistant")
 
 
 def read_prompts(path: Path) -> list[tuple[str, list[Message]]]:

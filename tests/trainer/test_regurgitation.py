@@ -97,4 +97,4 @@ def test_rows_of_all_kinds_can_be_copied(tmp_path: Path) -> None:
 
     chosen = {"id": "p", "prompt": [], "chosen": [{"role": "assistant", "content": "Good."}], "rejected": []}
     write_snapshot(tmp_path, train=[chat_row("a", "Hi", "Hello.", record="4"), chosen, {"id": "l", "text": "x", "label": "y"}])
-    assert read_answers(tmp_path, "train") == [("4", "Hello."), ("p", "Good.")]
+    assert list(read_answers(tmp_path, "train")) == [("4", "Hello."), ("p", "Good.")]
