@@ -22,7 +22,7 @@ test: $(VENV)/.installed-dev browser check  ## lint, types, unit, page, database
 
 test-cluster: $(VENV)/.installed-dev  ## installs Ray, and tries jobs and checks on two local nodes (some minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
-	$(BIN)/python -m pytest tests/backend/jobs/test_ray_cluster.py tests/backend/curation/test_on_ray.py
+	$(BIN)/python -m pytest tests/backend/jobs/test_ray_cluster.py tests/backend/jobs/test_ray_train.py tests/backend/curation/test_on_ray.py
 
 check: $(VENV)/.installed-dev  ## lint, types and architecture, in seconds
 	$(BIN)/ruff check .

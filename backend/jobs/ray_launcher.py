@@ -232,8 +232,17 @@ class RayLauncher:
             "entrypoint": entrypoint([*self._program, *launch.arguments], launch.folder),
             "runtime_env": {"env_vars": given},
             "metadata": {"title": launch.title},
-            "entrypoint_num_cpus": self._settings.ray_cpus,
-            "entrypoint_num_gpus": self._settings.ray_gpus,
+            **self._room(launch.folder),
+        }
+
+    def _room(self, folder: Path) -> dict[str, Any]:
+        """What the job takes on its node: as much for each of its processes, and nothing where it is spread over several
+        nodes, because then it asks for its processes' room itself."""
+        config = outcomes.read_object(folder / contract.CONFIG) or {}
+        times = 0 if int(config.get("nodes", 1)) > 1 else int(config.get("processes", 1))
+        return {
+            "entrypoint_num_cpus": self._settings.ray_cpus * times,
+            "entrypoint_num_gpus": self._settings.ray_gpus * times,
         }
 
     def _asked(self, question: Callable[[], Any]) -> Any:

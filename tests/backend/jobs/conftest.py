@@ -22,6 +22,7 @@ from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.models import Job
 from backend.vocabulary import JobKind, JobStatus
+from tests.backend.jobs.ray_nodes import Cluster
 from tests.factories import a_project
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
@@ -172,3 +173,13 @@ def install_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[i
         return uuids
 
     return install
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    made = Cluster()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()

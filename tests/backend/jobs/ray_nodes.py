@@ -51,7 +51,11 @@ class Cluster:
                 assert self._head.poll() is None, self.said()
                 assert time.monotonic() < until, self.said()
                 time.sleep(0.5)
-        self._second = self._node("--address", f"127.0.0.1:{self._port}", "--num-cpus", "1")
+        self._second = self.add_node()
+
+    def add_node(self) -> subprocess.Popen[bytes]:
+        """Start one more node with room for one process."""
+        return self._node("--address", f"127.0.0.1:{self._port}", "--num-cpus", "1")
 
     def kill_head(self) -> None:
         """Kill the head with all that it started, as when its machine goes down, and see the other node end by itself."""
