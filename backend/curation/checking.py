@@ -12,7 +12,7 @@ import importlib
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import structlog
@@ -81,7 +81,7 @@ def run_checks(
         if looking:
             work.look(looking, workers)
         for check in (check for check in PROJECT_CHECKS if check in wanted):
-            work.compare(check, (of_project or {}).get(check))
+            work.compare(check, (of_project or {}).get(check), workers)
     except _Stopped:
         return work.end(JobStatus.CANCELLED)
     except Exception as error:
@@ -163,10 +163,10 @@ class _Work:
 
     # --- the whole project
 
-    def compare(self, check: Check, call: ProjectCheck | None) -> None:
+    def compare(self, check: Check, call: ProjectCheck | None, workers: int) -> None:
         """Run a check of the whole project."""
         module, name, words = _OF_PROJECT[check]
-        call = call or getattr(importlib.import_module(module), name)
+        call = call or partial(getattr(importlib.import_module(module), name), workers=workers)
         self._note(words)
         with self._database.writing() as session:
 

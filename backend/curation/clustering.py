@@ -9,22 +9,23 @@ found again keeps its name.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import or_
+from sqlalchemy import String, cast, or_
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, func, select
 
-from backend.conversations import messages_from_json
 from backend.curation.topic_matching import fates
 from backend.detectors.sentence_adapter import Sentences
-from backend.detectors.telling_words import customer_words, names_of
+from backend.detectors.telling_words import names_of, words_of_stored
 from backend.detectors.topics import LEAST_TEXTS, MOST_FITTED, SLICE, Assigner, Clustering, Embed, cluster
 from backend.errors import InvalidInput, ServiceUnavailable
+from backend.jobs.crew import in_order
 from backend.store.curation import Topic
 from backend.store.locking import locked_project
 from backend.store.records import Project, Record, RecordRevision
@@ -33,7 +34,9 @@ from backend.store.slicing import set_slice, slice_of
 NO_TOPIC = "no topic"
 """The slice's value for questions that fit none."""
 SETTING = "topics"
-_BATCH = 10_000
+_BATCH = 5000
+_ALONE = 8
+"""Batches that are put to topics here before others help."""
 _MULTIPLIER = 2_654_435_761
 """Knuth's: scatters ids, so that the sample is not of one import and is the same each time."""
 
@@ -60,8 +63,9 @@ def topics_of(session: Session, project_id: int) -> list[Topic]:
     return list(session.exec(select(Topic).where(Topic.project_id == project_id).order_by(col(Topic.id))))
 
 
-def find_topics(*, session: Session, project_id: int, tell: Tell) -> dict[str, int]:
-    """Find the topics where there are none or new ones are wished for, and put records to them. It commits as it goes.
+def find_topics(*, session: Session, project_id: int, tell: Tell, workers: int = 1) -> dict[str, int]:
+    """Find the topics where there are none or new ones are wished for, and put records to them, in that many processes. It
+    commits as it goes.
 
     Returns nothing to count among the findings: a topic is a slice. Fewer questions than LEAST_TEXTS get no topics.
     """
@@ -79,8 +83,13 @@ def find_topics(*, session: Session, project_id: int, tell: Tell) -> dict[str, i
         if found is None:
             return {}
         _store(session, project_id, found, ids, texts)
-    _put(session, project_id, everything=fresh, tell=lambda share: tell(0.4 + 0.6 * share, "putting records to topics"))
+    told = _told_from(tell, 0.4, "putting records to topics")
+    _put(session, project_id, everything=fresh, workers=workers, tell=told)
     return {}
+
+
+def _told_from(tell: Tell, begin: float, words: str) -> Callable[[float], None]:
+    return lambda share: tell(begin + (1 - begin) * share, words)
 
 
 def _embedder(session: Session, project_id: int, wish: Wish) -> Embed | None:
@@ -122,7 +131,7 @@ def _sample(session: Session, project_id: int) -> tuple[list[int], list[str]]:
     texts: list[str] = []
     scattered = (col(Record.id) * _MULTIPLIER) % 2**32
     for batch in _read(session, project_id, [scattered < 2**32 // stride] if stride > 1 else []):
-        for record_id, _, text in batch:
+        for (record_id, _, _), text in zip(batch, words_of_stored([stored for _, _, stored in batch]), strict=True):
             if text.strip() and len(ids) < MOST_FITTED:
                 ids.append(record_id)
                 texts.append(text)
@@ -130,20 +139,17 @@ def _sample(session: Session, project_id: int) -> tuple[list[int], list[str]]:
 
 
 def _read(session: Session, project_id: int, conditions: Sequence[Any]) -> Iterator[list[tuple[int, str | None, str]]]:
-    """Record, its topic, what the customer says; a batch at a time."""
+    """Record, its topic, its messages as JSON; a batch at a time."""
     last = 0
     while True:
         query = (
-            columns(Record.id, slice_of(session, SLICE), RecordRevision.messages)  # type: ignore[call-overload]
+            columns(Record.id, slice_of(session, SLICE), cast(RecordRevision.messages, String))  # type: ignore[call-overload]
             .join(RecordRevision, (col(RecordRevision.record_id) == Record.id) & (col(RecordRevision.number) == Record.head))
             .where(Record.project_id == project_id, col(Record.id) > last, *conditions)
             .order_by(col(Record.id))
             .limit(_BATCH)
         )
-        rows = [
-            (record_id, topic, customer_words(messages_from_json(messages)))
-            for record_id, topic, messages in session.execute(query)
-        ]
+        rows = [(record_id, topic, messages) for record_id, topic, messages in session.execute(query)]
         if rows:
             yield rows
             last = rows[-1][0]
@@ -199,7 +205,7 @@ def _points(found: Clustering, ids: Sequence[int]) -> dict[int, list[list[float]
     return points
 
 
-def _put(session: Session, project_id: int, *, everything: bool, tell: Callable[[float], None]) -> None:
+def _put(session: Session, project_id: int, *, everything: bool, workers: int, tell: Callable[[float], None]) -> None:
     """Give records their topic's name: all of them, or those that have none or were edited."""
     rows = topics_of(session, project_id)
     topic_names = {row.id or 0: row.name for row in rows}
@@ -210,18 +216,26 @@ def _put(session: Session, project_id: int, *, everything: bool, tell: Callable[
     total = session.exec(select(func.count()).where(Record.project_id == project_id, *conditions)).one() or 1
     session.commit()
     done = 0
-    for batch in _read(session, project_id, conditions):
-        session.commit()  # what was read is in memory; on SQLite a transaction of a writer keeps others waiting
-        labels = assigner.assign([text for _, _, text in batch])
-        changed: dict[str, list[int]] = {}
-        for (record_id, before, _), label in zip(batch, labels.tolist(), strict=True):
-            if before != names[label]:
-                changed.setdefault(names[label], []).append(record_id)
-        for name, record_ids in changed.items():
-            set_slice(session, SLICE, name, record_ids)
-        session.commit()
-        done += len(batch)
-        tell(done / total)
+    on_their_way: deque[list[tuple[int, str | None]]] = deque()
+
+    def pieces() -> Iterator[list[str]]:
+        for batch in _read(session, project_id, conditions):
+            session.commit()  # what was read is in memory; on SQLite a transaction of a writer keeps others waiting
+            on_their_way.append([(record_id, before) for record_id, before, _ in batch])
+            yield [stored for _, _, stored in batch]
+
+    with closing(in_order(assigner.assign_stored, pieces(), workers=workers, alone=_ALONE)) as assigned:
+        for labels in assigned:
+            batch = on_their_way.popleft()
+            changed: dict[str, list[int]] = {}
+            for (record_id, before), label in zip(batch, labels.tolist(), strict=True):
+                if before != names[label]:
+                    changed.setdefault(names[label], []).append(record_id)
+            for name, record_ids in changed.items():
+                set_slice(session, SLICE, name, record_ids)
+            session.commit()
+            done += len(batch)
+            tell(done / total)
     count_sizes(session, project_id)
     session.commit()
 

@@ -9,9 +9,9 @@ stays so while both texts say the same. Not promised: that every record with a w
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from backend.detectors.contradictions import (
     VERSION,
     Disagreement,
     disagree,
+    marks,
     same_question,
     stands_alone,
     telling_words,
@@ -35,6 +36,7 @@ from backend.detectors.contradictions import (
 from backend.detectors.duplicates import normalise, similarity
 from backend.detectors.personal import mask
 from backend.detectors.privacy import PrivacyRules
+from backend.jobs.crew import in_order
 from backend.store.locking import locked_project
 from backend.store.privacy import rules_for
 from backend.store.records import Finding, Record, RecordRevision
@@ -46,7 +48,9 @@ MOST_ANSWERS = 40
 """Different answers of one group that are compared; those that most records give come first."""
 MOST_EACH = 3
 """Contradictions that are said of one record."""
-_READ = 10_000
+_READ = 5000
+_ALONE = 8
+"""Batches that are read here before others help."""
 _BATCH = 500
 _SURE = 0.8
 
@@ -77,11 +81,13 @@ class _Case:
         return [normalise(one.content) for one in self.messages[:asked] if one.role != SYSTEM]
 
 
-def find_contradictions(*, session: Session, project_id: int, tell: Tell) -> dict[str, int]:
-    """Look through the whole project; returns how many findings are new, by kind. Commits batch by batch."""
+def find_contradictions(*, session: Session, project_id: int, tell: Tell, workers: int = 1) -> dict[str, int]:
+    """Look through the whole project; returns how many findings are new, by kind. Commits batch by batch. That many processes
+    read the texts.
+    """
     found: Counter[str] = Counter()
     rules = rules_for(session, project_id)
-    ids, groups, answers = _read(session, project_id, tell)
+    ids, groups, answers = _read(session, project_id, tell, workers)
     said: set[int] = set()
     done = 0
     for places in _batches(groups, answers):
@@ -99,25 +105,34 @@ def find_contradictions(*, session: Session, project_id: int, tell: Tell) -> dic
     return dict(found)
 
 
-def _read(session: Session, project_id: int, tell: Tell) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
+def _read(
+    session: Session, project_id: int, tell: Tell, workers: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
     """Ids, groups and answers of the records that may teach something; groups and answers as numbers."""
     ids: list[int] = []
     keys: list[int] = []
     answers: list[int] = []
     clusters: list[int] = []
     names: dict[str, int] = {"": -1}
-    last = 0
-    while rows := session.execute(_page(project_id, last)).all():
-        session.rollback()
-        for record_id, prompt, answer, cluster in rows:
-            last = record_id
-            if not answer.strip() or not (telling := telling_words(prompt)):
-                continue
-            ids.append(record_id)
-            keys.append(_hash(" ".join(sorted(telling))))
-            answers.append(_hash(normalise(answer)))
-            clusters.append(names.setdefault(cluster, len(names)))
-        tell(0.4, f"{len(ids):,} questions read")
+    on_their_way: deque[list[tuple[int, str]]] = deque()
+
+    def pieces() -> Iterator[list[tuple[str, str]]]:
+        last = 0
+        while rows := session.execute(_page(project_id, last)).all():
+            session.rollback()
+            last = rows[-1][0]
+            on_their_way.append([(record_id, cluster) for record_id, _, _, cluster in rows])
+            yield [(prompt, answer) for _, prompt, answer, _ in rows]
+
+    with closing(in_order(marks, pieces(), workers=workers, alone=_ALONE)) as marked:
+        for batch in marked:
+            for (record_id, cluster), mark in zip(on_their_way.popleft(), batch, strict=True):
+                if mark is not None:
+                    ids.append(record_id)
+                    keys.append(mark[0])
+                    answers.append(mark[1])
+                    clusters.append(names.setdefault(cluster, len(names)))
+            tell(0.4, f"{len(ids):,} questions read")
     session.rollback()
     root = np.arange(len(ids))
     for values in (np.array(keys, dtype=np.uint64), np.array(clusters, dtype=np.int64)):
@@ -135,10 +150,6 @@ def _page(project_id: int, after: int) -> Any:
         .order_by(col(Record.id))
         .limit(_READ)
     )
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
 
 
 def _batches(groups: NDArray[np.int64], answers: NDArray[np.uint64]) -> Iterator[list[list[int]]]:

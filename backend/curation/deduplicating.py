@@ -56,10 +56,12 @@ class _Moved(Exception):
     """Somebody put records into other clusters after they were read."""
 
 
-def compare_project(*, session: Session, project_id: int, tell: Tell) -> dict[str, int]:
-    """Compare what is new or edited with everything; returns new findings by kind. Commits batch by batch."""
+def compare_project(*, session: Session, project_id: int, tell: Tell, workers: int = 1) -> dict[str, int]:
+    """Compare what is new or edited with everything; returns new findings by kind. Commits batch by batch. That many processes
+    read the texts.
+    """
     found: Counter[str] = Counter()
-    sketching.refresh(session, project_id, lambda made, total: tell(0.4 * (made / total), f"{made:,} read"))
+    sketching.refresh(session, project_id, lambda made, total: tell(0.4 * (made / total), f"{made:,} read"), workers=workers)
     for _ in range(_TRIES):
         if sketching.is_settled(session, project_id):
             session.rollback()

@@ -6,19 +6,22 @@ killed run goes on from there; nothing is held locked while a batch is worked ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, or_, select
+from sqlalchemy import String, cast, delete, or_, select
 from sqlmodel import Session, col, func
 
 from backend.conversations import messages_from_json
 from backend.detectors.alike import Alike
-from backend.detectors.duplicates import customer_words, duplicate_key
-from backend.detectors.sketches import SKETCH, VERSION, sketches
+from backend.detectors.duplicates import customer_words
+from backend.detectors.sketches import SKETCH, VERSION, sketches_of_stored
+from backend.jobs.crew import in_order
 from backend.store.bulk import add_rows
 from backend.store.curation import Likeness
 from backend.store.records import Record, RecordRevision
@@ -27,6 +30,8 @@ BATCH = 2000
 _READ = 20_000
 _NAMED = 1000
 """Ids that one query names."""
+_ALONE = 4
+"""Batches that are sketched here before others help."""
 
 
 @dataclass(slots=True)
@@ -41,37 +46,52 @@ class Held:
     known: Alike
 
 
-def refresh(session: Session, project_id: int, tell: Callable[[int, int], None]) -> None:
-    """Make the sketches that are missing or out of date; `tell` hears how many were made, of how many at most."""
-    made = last = 0
+def refresh(session: Session, project_id: int, tell: Callable[[int, int], None], *, workers: int = 1) -> None:
+    """Make the sketches that are missing or out of date, in that many processes; `tell` hears how many were made, of how many
+    at most.
+    """
     total = session.execute(select(func.count()).select_from(Record).where(col(Record.project_id) == project_id)).scalar_one()
-    while due := _due(session, project_id, last):
-        session.rollback()  # nobody waits while the texts are worked out
-        texts = [messages_from_json(messages) for _, _, messages in due]
-        drawn = sketches([duplicate_key(text) for text in texts], [customer_words(text) for text in texts])
-        rows = [
-            {
-                "record_id": record_id,
-                "project_id": project_id,
-                "revision_id": revision_id,
-                "version": VERSION,
-                "sketch": sketch.tobytes(),
-                "settled": False,
-                "nearest_id": None,
-                "similarity": 0.0,
-            }
-            for (record_id, revision_id, _), sketch in zip(due, drawn, strict=True)
-        ]
-        session.execute(delete(Likeness).where(col(Likeness.record_id).in_([row["record_id"] for row in rows])))
-        add_rows(session, Likeness, rows)
-        session.commit()
-        made, last = made + len(due), due[-1][0]
-        tell(made, max(made, total))
+    on_their_way: deque[list[tuple[int, int]]] = deque()
+
+    def pieces() -> Iterator[list[str]]:
+        last = 0
+        while due := _due(session, project_id, last):
+            session.rollback()  # nobody waits while the texts are worked out
+            last = due[-1][0]
+            on_their_way.append([(record_id, revision_id) for record_id, revision_id, _ in due])
+            yield [messages for _, _, messages in due]
+
+    made = 0
+    with closing(in_order(sketches_of_stored, pieces(), workers=workers, alone=_ALONE)) as drawn:
+        for sketches in drawn:
+            ids = on_their_way.popleft()
+            _store(session, project_id, ids, sketches)
+            made += len(ids)
+            tell(made, max(made, total))
     session.rollback()
 
 
+def _store(session: Session, project_id: int, ids: Sequence[tuple[int, int]], sketches: NDArray[Any]) -> None:
+    rows = [
+        {
+            "record_id": record_id,
+            "project_id": project_id,
+            "revision_id": revision_id,
+            "version": VERSION,
+            "sketch": sketch.tobytes(),
+            "settled": False,
+            "nearest_id": None,
+            "similarity": 0.0,
+        }
+        for (record_id, revision_id), sketch in zip(ids, sketches, strict=True)
+    ]
+    session.execute(delete(Likeness).where(col(Likeness.record_id).in_([row["record_id"] for row in rows])))
+    add_rows(session, Likeness, rows)
+    session.commit()
+
+
 def _due(session: Session, project_id: int, after: int) -> Sequence[Any]:
-    """Records from `after` on whose newest revision has no sketch: id, revision id, messages."""
+    """Records from `after` on whose newest revision has no sketch: id, revision id, messages as JSON."""
     head = (col(RecordRevision.record_id) == col(Record.id)) & (col(RecordRevision.number) == col(Record.head))
     stale = or_(
         col(Likeness.record_id).is_(None),
@@ -79,7 +99,7 @@ def _due(session: Session, project_id: int, after: int) -> Sequence[Any]:
         col(Likeness.version) != VERSION,
     )
     query = (
-        select(col(Record.id), col(RecordRevision.id), col(RecordRevision.messages))
+        select(col(Record.id), col(RecordRevision.id), cast(col(RecordRevision.messages), String))
         .join(RecordRevision, head)
         .outerjoin(Likeness, col(Likeness.record_id) == col(Record.id))
         .where(col(Record.project_id) == project_id, col(Record.id) > after, stale)

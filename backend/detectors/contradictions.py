@@ -11,9 +11,10 @@ sentences pass.
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backend.detectors.duplicates import normalise
@@ -94,6 +95,22 @@ def telling_words(question: str) -> frozenset[str]:
     """The stems of the words that make the question what it is."""
     words = _words(question)
     return frozenset(_stem(word) for word in words if word not in _SAID_ANYWAY or word in _NEGATIONS)
+
+
+def marks(pairs: Sequence[tuple[str, str]]) -> list[tuple[int, int] | None]:
+    """For each question and answer two numbers: equal where the questions have the same telling words, and where the answers
+    are equal; None for what says nothing. Made to run in other processes.
+    """
+    return [
+        (_hash(" ".join(sorted(telling))), _hash(normalise(answer)))
+        if answer.strip() and (telling := telling_words(question))
+        else None
+        for question, answer in pairs
+    ]
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
 
 
 def stands_alone(question: str) -> bool:

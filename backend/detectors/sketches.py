@@ -10,6 +10,7 @@ that share 47 bits of hash, which no project is large enough to meet. Not promis
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rensa import RMinHash
 
-from backend.detectors.duplicates import SHINGLE, normalise
+from backend.conversations import messages_from_json
+from backend.detectors.duplicates import SHINGLE, customer_words, duplicate_key, normalise
 
 VERSION = "1"
 BANDS, ROWS = 21, 6
@@ -50,6 +52,12 @@ def sketches(keys: Sequence[str], texts: Sequence[str]) -> NDArray[Any]:
         rows = np.fromiter(chain.from_iterable(matrix.to_rows()), dtype=np.uint32, count=count)
         made["digest"][part] = rows.astype(np.uint8).reshape(-1, PERMUTATIONS)
     return made
+
+
+def sketches_of_stored(conversations: Sequence[str]) -> NDArray[Any]:
+    """A sketch for each conversation, given as the JSON of its messages; made to run in other processes."""
+    turns = [messages_from_json(json.loads(messages)) for messages in conversations]
+    return sketches([duplicate_key(one) for one in turns], [customer_words(one) for one in turns])
 
 
 def jaccard(first: NDArray[np.int64], second: NDArray[np.int64], texts: Texts) -> NDArray[np.float64]:

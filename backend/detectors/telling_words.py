@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from backend.conversations import Message
+from backend.conversations import Message, messages_from_json
 from backend.detectors.entities import gazetteer
 
 LONGEST = 2000
@@ -38,6 +39,8 @@ _TALK = frozenset(
 )  # fmt: skip
 _STOP = ENGLISH_STOP_WORDS | _TALK
 _HOLES = re.compile(r"\[[A-Z][A-Z_ ]*\]|\{\{[^{}]*\}\}|https?://\S+|\S+@\S+")
+_HOLE_SIGNS = ("[", "{{", "://", "@")
+"""One of them is in every hole; they are much faster to look for."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -46,9 +49,17 @@ def customer_words(messages: Iterable[Message]) -> str:
     return "\n".join(message.content for message in messages if message.role == "user")[:LONGEST]
 
 
+def words_of_stored(conversations: Sequence[str]) -> list[str]:
+    """What the customer says in each conversation, given as the JSON of its messages."""
+    return [customer_words(messages_from_json(json.loads(messages))) for messages in conversations]
+
+
 def telling_words(text: str) -> list[str]:
     """The words that tell something, in their order, in lower case."""
-    return [word for word in _WORD.findall(_HOLES.sub(" ", text[:LONGEST]).lower()) if word not in _STOP]
+    text = text[:LONGEST]
+    if any(sign in text for sign in _HOLE_SIGNS):
+        text = _HOLES.sub(" ", text)
+    return [word for word in _WORD.findall(text.lower()) if word not in _STOP]
 
 
 @dataclass(slots=True)

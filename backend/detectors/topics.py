@@ -24,7 +24,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
-from backend.detectors.telling_words import names_of, telling_words, terms_of
+from backend.detectors.telling_words import names_of, telling_words, terms_of, words_of_stored
 from backend.errors import InvalidInput
 from backend.vocabulary import DETECTED
 
@@ -90,6 +90,10 @@ class Assigner:
         """The index of each text's centre, NONE where none is near enough."""
         labels = [self._nearest(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
         return np.concatenate(labels) if labels else np.zeros(0, dtype=int)
+
+    def assign_stored(self, conversations: Sequence[str]) -> np.ndarray:
+        """`assign` for conversations, given as the JSON of their messages; made to run in other processes."""
+        return self.assign(words_of_stored(conversations))
 
     def _nearest(self, texts: Sequence[str]) -> np.ndarray:
         near = (_counts(texts) @ self._centres).toarray()
