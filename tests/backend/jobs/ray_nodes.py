@@ -84,6 +84,7 @@ class Cluster:
         program = Path(sys.executable).with_name("ray")
         given = {_MARK: self._mark, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
         given |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1", "RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
+        given["RAY_raylet_start_wait_time_s"] = "150"  # of a busy machine
         kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         with (self._folder / "printed").open("ab") as printed:
             return subprocess.Popen(
