@@ -111,7 +111,7 @@ def _every(config: TrainConfig, learner: Learner, plan: Plan) -> int:
     if total is None:
         return 0
     longest = max(plan.train, key=lambda lesson: lesson.token_count)
-    tokens = plan.room or config.batch_size * longest.token_count
+    tokens = -(-(plan.room or config.batch_size * longest.token_count) // config.members)
     trained = round(tokens * plan.trained_share)
     shape = shape_of(learner.model, choose_dtype(config.precision, device))
     return choose(shape, tokens=tokens, trained=trained, room=int(total * USABLE))
