@@ -295,7 +295,7 @@ def test_a_job_too_large_for_the_machine_holds_nobody_up_and_is_refused_with_the
         session.commit()
         assert slots.hopeless(session) == {}, "it may be back in a moment"
         session.exec(select(Presence).where(Presence.name == "four")).one().seen_at = now() - slots.GRACE
-        session.flush()
+        session.commit()
         assert list(slots.hopeless(session)) == [large]
     sign_in(database, "plain", Offer())
     with database.reading() as session:
