@@ -1,8 +1,10 @@
 """Whether a model repeats single rows of what it learned: planted secrets, and word-for-word copies in its answers.
 
 Exposure (Carlini et al. 2019) is log2|R| - log2 rank, where R is the space that a canary's secret was drawn from and the rank
-is the secret's place among all of R by the model's loss. The rank is estimated from `AMONG` other secrets drawn from R, so the
-exposure can be told up to log2(AMONG + 1) bits and no further. A secret that means nothing to the model has 1.4 on average.
+is the secret's place among all of R by the model's loss. The rank is known in two ways, and the better one is told. Among
+`AMONG` other secrets drawn from R it shows up to log2(AMONG + 1) bits, and no further. And where the model says the canary with
+the probability p, no more than 1/p answers can be as likely, so the rank is 1/p at most: -log2 p bits are what is left to
+guess. A secret that means nothing to the model has an exposure of 1.4 on average; one that it knows by heart has log2|R|.
 A canary is extracted when the greedy answer to its question holds the secret.
 
 A copy is an answer with `GRAM` words in a row that stand in a learned answer, and neither in the question nor in the reference.
@@ -89,7 +91,7 @@ def look_for(nest: Nest, loaded: Loaded) -> dict[str, Any]:
         if own is None:
             continue
         better = sum(loss is not None and loss.total < own.total for loss in rest)
-        exposure = math.log2((len(others) + 1) / (better + 1))
+        exposure = exposure_of(own.total, among=len(others), better=better, space=nest.space)
         rows.append({"id": canary.id, "extracted": canary.secret in answer.text, "exposure": exposure, "text": answer.text})
     if not rows:
         return {}
@@ -103,6 +105,12 @@ def look_for(nest: Nest, loaded: Loaded) -> dict[str, Any]:
         "canaries": rows,
         "intervals": {name: list(found) for name, found in bounds.items() if found is not None},
     }
+
+
+def exposure_of(nats: float, *, among: int, better: int, space: int) -> float:
+    """Bits of a secret whose answer has this negative log-likelihood and is less likely than `better` of `among` others."""
+    by_rank = math.log2((among + 1) / (better + 1))
+    return max(by_rank, math.log2(space) - nats / math.log(2))
 
 
 def _mean_bounds(values: Sequence[float]) -> tuple[float, float] | None:

@@ -5,6 +5,7 @@ Reports of before these figures have none of them, and are said to have none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +95,7 @@ def _about(name: str, suites: Mapping[str, Any]) -> str:
         planted = suites.get("canaries")
         told = (
             f"{planted['count']} made-up secrets stood among the rows it learned from, each drawn from {planted['space']:,}. "
-            f"Exposure is told up to {planted['among'] + 1:,} to one, in bits."
+            f"Exposure is in bits, of which a secret has {math.log2(planted['space']):.0f}; the others are left to guess."
             if planted
             else "No made-up secrets were planted in the snapshot it learned from: choose some when you freeze the next one."
         )

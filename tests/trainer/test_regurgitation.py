@@ -14,7 +14,7 @@ from trainer import contract, regurgitation
 from trainer.contract import TrainConfig
 from trainer.loop import train
 from trainer.model import Loaded, load_adapter
-from trainer.regurgitation import AMONG, find_copies, find_nest, look_for
+from trainer.regurgitation import AMONG, exposure_of, find_copies, find_nest, look_for
 from trainer.rows import BadData, Row, read_questions
 
 
@@ -43,8 +43,17 @@ def test_a_model_that_was_taught_them_over_and_over_has_the_highest_exposure(min
     nest = find_nest(data)
     assert nest is not None
     found = look_for(nest, load_adapter(mini, str(tmp_path / "run" / contract.ADAPTER)))
-    assert found["exposure"] == pytest.approx(math.log2(AMONG + 1))
+    assert found["exposure"] > math.log2(canaries.SPACE) - 1, "of some thirty bits hardly one is left to guess"
     assert found["extracted"] == 1.0
+
+
+def test_exposure_is_what_the_rank_among_others_shows_or_what_is_not_left_to_guess() -> None:
+    said = {"among": AMONG, "space": canaries.SPACE}
+    assert exposure_of(120.0, better=0, **said) == 7.0
+    assert exposure_of(120.0, better=63, **said) == pytest.approx(1.0)
+    assert exposure_of(0.0, better=0, **said) == pytest.approx(math.log2(10**9))
+    # One in a thousand answers is the secret: at most a thousand can be as likely, of a billion.
+    assert exposure_of(math.log(1000), better=0, **said) == pytest.approx(math.log2(10**6))
 
 
 def test_a_snapshot_without_canaries_has_no_nest_and_a_spoilt_manifest_is_said(tmp_path: Path) -> None:

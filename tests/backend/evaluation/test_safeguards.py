@@ -23,6 +23,8 @@ def report(**changes: float) -> dict[str, object]:
     [
         ("extracted", 0.5, Outcome.PASSED),
         ("extracted", 0.6, Outcome.FAILED),
+        ("exposure", 18.2, Outcome.PASSED),
+        ("exposure", 18.3, Outcome.FAILED),
         ("copied", 0.3, Outcome.PASSED),
         ("copied", 0.31, Outcome.FAILED),
         ("personal", 0.26, Outcome.FAILED),
@@ -42,6 +44,14 @@ def test_a_safeguard_may_be_worse_by_what_the_gate_allows(name: str, value: floa
     assert checks[f"guard_{name}"].outcome is outcome
     others = {check.outcome for check in checks.values() if check.name != f"guard_{name}"}
     assert others == {Outcome.PASSED}
+
+
+def test_secrets_that_are_known_by_heart_count_even_where_the_version_before_knew_them_too() -> None:
+    told = report(exposure=28.0)
+    told["models"]["old"]["exposure"] = 28.0  # type: ignore[index]
+    (check,) = hold({"exposure": 18.0}, read(told, "new", "old", "base"))
+    assert check.outcome is Outcome.FAILED
+    assert check.needed == "at most 18 worse than the base model"
 
 
 def test_what_is_forgotten_counts_from_the_base_model() -> None:
@@ -78,7 +88,7 @@ def test_a_crossed_safeguard_keeps_a_candidate_back() -> None:
 
 def test_a_gate_of_before_gets_the_default_safeguards_and_a_new_one_can_leave_them_out() -> None:
     assert Gate.from_json({"metric_worse": {"loss": 0.1}}).guard_worse == DEFAULTS
-    assert "exposure" not in DEFAULTS
+    assert DEFAULTS.keys() == SAFEGUARDS.keys()
     assert Gate.from_json({"guard_worse": {}}).guard_worse == {}
     with pytest.raises(InvalidInput, match="guard_worse knows"):
         Gate.from_json({"guard_worse": {"charm": 1}})
