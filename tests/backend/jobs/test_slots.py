@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -192,6 +193,19 @@ def test_of_many_claimers_in_a_hurry_no_two_ever_hold_one_gpu(database: Database
     assert wrong == []
     assert sorted(done) == jobs
     assert held(database) == {}
+
+
+def test_a_job_that_somebody_has_in_hand_is_passed_over(postgres_new: Callable[[], str]) -> None:
+    """Where rows are locked one by one; a writer on SQLite is alone."""
+    database, offer = Database(postgres_new()), an_offer(2)
+    sign_in(database, "one", offer)
+    first, second = enqueue(database, 1, 1)
+    with database.writing() as session:
+        queue.locked(session, first)
+        job = claim(database, "one", offer)
+        assert job is not None
+        assert job.id == second
+    database.dispose()
 
 
 def test_workers_in_two_containers_of_a_machine_share_its_gpus(database: Database) -> None:
