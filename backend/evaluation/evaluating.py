@@ -34,7 +34,7 @@ from backend.store.base import now
 from backend.store.models import Evaluation, Job, ModelVersion, Response, Run, Snapshot, SnapshotRow
 from backend.store.privacy import rules_for
 from backend.store.records import Project, Record, RecordRevision
-from backend.vocabulary import Action, JobKind, JobStatus, Split
+from backend.vocabulary import Action, JobKind, JobStatus, SnapshotKind, Split
 from trainer import contract
 
 _CHUNK = 1000
@@ -62,6 +62,10 @@ def start_evaluation(
     check(actor, Action.EVALUATE, project_id)
     candidate, baseline = _compared(session, project_id, candidate_version_id, base_version_id)
     snapshot = _snapshot(session, project_id, candidate, snapshot_id)
+    if snapshot.manifest.get("kind") == SnapshotKind.LABELS.value:
+        raise InvalidInput(
+            f"Snapshot {snapshot.number} holds classes, so there are no answers to compare with. Choose another."
+        )
     if not session.exec(_split_rows(snapshot, split).limit(1)).first():
         raise NotReady(f"Snapshot {snapshot.number} has no {split} rows. Choose another split, or freeze a larger snapshot.")
     data = settings.snapshots / snapshot.folder

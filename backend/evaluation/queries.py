@@ -21,7 +21,7 @@ from backend.statistics.results import Estimate
 from backend.store.accounts import Account
 from backend.store.models import Evaluation, Job, ModelVersion, Promotion, Response, Snapshot, SnapshotRow
 from backend.store.records import Project
-from backend.vocabulary import JobStatus, Split
+from backend.vocabulary import JobStatus, SnapshotKind, Split
 
 MEASURES: tuple[tuple[str, str, bool | None], ...] = (
     ("loss", "Loss (nats a token)", False),
@@ -88,11 +88,11 @@ def current_version_id(session: Session, *, project_id: int) -> int | None:
 
 
 def snapshot_choices(session: Session, *, project_id: int) -> dict[int, str]:
-    """Snapshots that have test rows, the newest first: id → what to call it."""
+    """Snapshots that have test questions with answers, the newest first: id → what to call it."""
     query = (
         select(Snapshot.id, Snapshot.number, Snapshot.name, func.count())
         .join(SnapshotRow, (col(SnapshotRow.snapshot_id) == Snapshot.id) & (col(SnapshotRow.split) == Split.TEST))
-        .where(Snapshot.project_id == project_id)
+        .where(Snapshot.project_id == project_id, has_answers())
         .group_by(col(Snapshot.id), col(Snapshot.number), col(Snapshot.name))
         .order_by(col(Snapshot.number).desc())
     )
@@ -100,6 +100,12 @@ def snapshot_choices(session: Session, *, project_id: int) -> dict[int, str]:
         number or 0: f"Snapshot {position} {name}".strip() + f", {count} test questions"
         for number, position, name, count in session.exec(query)
     }
+
+
+def has_answers() -> Any:
+    """The condition that a snapshot's rows have answers to compare with: classes have none."""
+    kind = Snapshot.manifest["kind"].as_string()  # type: ignore[attr-defined]
+    return func.coalesce(kind, "") != SnapshotKind.LABELS.value
 
 
 def evaluations(session: Session, *, project_id: int, evaluation_id: int | None = None) -> list[EvaluationCard]:

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 
 from backend.store import versions as kinds
 from backend.store.models import ModelVersion, Run, Snapshot
+from backend.vocabulary import Stage
 from trainer import contract
 
 
@@ -55,7 +56,9 @@ class VersionCard:
 
     @property
     def standing(self) -> str:
-        """Its stage, or its kind where it has no way to be promoted."""
+        """Its stage, or its kind where it has no way to be promoted, or is a base model that never was."""
+        if self.is_base and self.stage == Stage.CANDIDATE:
+            return self.kind
         return kinds.standing(self.stage, self.objective)
 
     @property
@@ -68,9 +71,15 @@ class VersionCard:
     @property
     def told(self) -> str:
         """Its figures in a line; nothing where there are none."""
-        rows = f"on {self.test['rows']} test rows" if self.test else "on the validation rows"
+        rows = f"on {self.rows} of the test set" if self.test else "on the validation rows"
         shown = ", ".join(f"{title_of(name)} {value:.3g}" for name, value in self.figures.items())
         return f"{shown} {rows}" if shown else ""
+
+    @property
+    def rows(self) -> str:
+        """How many test rows it was measured on, in words."""
+        count = self.test.get("rows", 0)
+        return f"{count:,} row" + ("" if count == 1 else "s")
 
     @property
     def told_first(self) -> str:
@@ -125,20 +134,13 @@ def _card(one: ModelVersion, run: Run | None, snapshot: int | None) -> VersionCa
 
 
 def table(cards: Sequence[VersionCard]) -> pd.DataFrame:
-    """Versions as people compare them: number, name, kind, stage, learned, run, snapshot, figures, made."""
+    """Versions as people compare them: number, name, kind, stage, figures, learned, run, snapshot, made."""
     rows = [
         (
-            one.number,
-            one.name,
-            one.kind,
-            one.stage if one.chats else "",
-            one.objective,
-            one.run,
-            one.snapshot,
-            one.told,
-            one.created_at,
+            one.number, one.name, one.kind, "" if one.standing == one.kind else one.stage, one.told, one.objective,
+            str(one.run or ""), str(one.snapshot or ""), one.created_at,
         )
         for one in cards
-    ]
-    names = ["number", "name", "kind", "stage", "learned", "run", "snapshot", "figures", "made"]
-    return pd.DataFrame(rows, columns=names).astype({"run": "Int64", "snapshot": "Int64"})
+    ]  # fmt: skip
+    names = ["number", "name", "kind", "stage", "figures", "learned", "run", "snapshot", "made"]
+    return pd.DataFrame(rows, columns=names)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from backend.evaluation.version_queries import named_figures, title_of
 from pages.components.charts import show_table
+from pages.components.notices import counted
 
 
 def show_measured(objective: str, test: Mapping[str, Any], validation: Mapping[str, Any], *, key: str) -> None:
@@ -19,7 +20,7 @@ def show_measured(objective: str, test: Mapping[str, Any], validation: Mapping[s
     if not shown:
         st.caption("It measured nothing: its snapshot had neither test nor validation rows.")
         return
-    where = f"the {test['rows']} test rows, which it never saw" if test else "the validation rows, at its best step"
+    where = f"{counted(test['rows'], 'test row')}, which it never saw" if test else "the validation rows, at its best step"
     st.text(f"On {where}")
     names = list(shown)
     for start in range(0, len(names), 4):

@@ -29,7 +29,9 @@ def show_versions(visit: Visit) -> None:
     if not cards:
         st.info("No version yet. Every run that finishes makes one.", icon=":material/deployed_code:")
         return
-    show_table(version_queries.table(cards), key="versions", columns={"made": st.column_config.DatetimeColumn("Made")})
+    show_table(
+        version_queries.table(cards), key="versions", columns={"figures": st.column_config.TextColumn("Figures", width="large")}
+    )
     made = {card.id: card for card in cards if not card.is_base}
     if not made:
         return
@@ -44,8 +46,8 @@ def name_of(card: VersionCard) -> str:
 
 def _version(card: VersionCard) -> None:
     if card.chats:
-        st.text(f"A chat model from run {card.run} on snapshot {card.snapshot}. It is a {card.stage} for the chatbot."
-                if card.stage == "candidate" else f"A chat model from run {card.run} on snapshot {card.snapshot}.")  # fmt: skip
+        stands = {"candidate": " It waits for a decision.", "current": " The project's chat answers with it."}
+        st.text(f"A chat model from run {card.run} on snapshot {card.snapshot}.{stands.get(card.stage, '')}")
     show_measured(card.objective, card.test, card.validation, key=f"version-{card.id}")
     if card.chats:
         with st.container(horizontal=True):

@@ -10,11 +10,11 @@ from sqlmodel import select
 
 from backend.__main__ import main
 from backend.errors import InvalidInput
-from backend.evaluation import evaluating, evidence, promoting, version_queries
+from backend.evaluation import evaluating, evidence, promoting, queries, version_queries
 from backend.runtime import Runtime
 from backend.settings import Settings
 from backend.store.database import Database
-from backend.store.models import Evaluation, Promotion, Run
+from backend.store.models import Evaluation, Promotion, Run, Snapshot
 from tests.backend.evaluation.scene import a_classifier, a_scene, write_folder
 
 
@@ -28,15 +28,15 @@ def test_each_version_tells_its_kind_and_how_its_run_measured_it(database: Datab
         cards = {card.name: card for card in version_queries.versions(session, project_id=scene.project_id)}
     sorts, chats, base = cards["Intents"], cards["Version 1"], cards["touchstone-mini"]
     assert (sorts.kind, sorts.chats, sorts.standing, sorts.snapshot) == ("classifier", False, "classifier", 1)
-    assert sorts.told == "Loss 0.5, Accuracy 0.75, Macro-F1 0.733 on 4 test rows"
+    assert sorts.told == "Loss 0.5, Accuracy 0.75, Macro-F1 0.733 on 4 rows of the test set"
     assert sorts.told_first == "Accuracy 0.75"
     assert sorts.test["confusion"]["matrix"] == [[1, 1], [0, 2]]
     assert (chats.kind, chats.chats, chats.standing) == ("chat model", True, "candidate")
     assert chats.told == "Loss 0.25, Perplexity 1.28 on the validation rows"
-    assert (base.kind, base.chats, base.is_base, base.told) == ("base model", True, True, "")
+    assert (base.kind, base.standing, base.chats, base.is_base, base.told) == ("base model", "base model", True, True, "")
     table = version_queries.table(list(cards.values())).set_index("name")
     assert list(table["kind"]) == ["classifier", "chat model", "base model"]
-    assert list(table["stage"]) == ["", "candidate", "candidate"]
+    assert list(table["stage"]) == ["", "candidate", ""]
 
 
 def test_what_does_not_chat_is_not_evaluated_by_answers_promoted_or_refused(sqlite: Database, tmp_path: Path) -> None:
@@ -75,3 +75,21 @@ def test_the_commands_take_the_newest_version_that_chats(house: Runtime, capsys:
     assert json.loads(capsys.readouterr().out)["candidate"] == scene.candidate.served_as
     assert main(["evaluate", "--project", "shop", "--version", "2"]) == 1
     assert "does not chat" in capsys.readouterr().err
+
+
+def test_a_snapshot_of_classes_has_no_questions_to_answer(database: Database, tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    with database.writing() as session:
+        scene = a_scene(session)
+        assert len(queries.snapshot_choices(session, project_id=scene.project_id)) == 1
+        session.get_one(Snapshot, scene.snapshot.id).manifest = {"kind": "labels", "files": {}}
+        session.flush()
+        assert queries.snapshot_choices(session, project_id=scene.project_id) == {}
+        with pytest.raises(InvalidInput, match="holds classes"):
+            evaluating.start_evaluation(
+                session=session,
+                actor=scene.lead,
+                settings=settings,
+                project_id=scene.project_id,
+                candidate_version_id=scene.candidate.id or 0,
+            )
