@@ -10,7 +10,7 @@ from backend.access.sessions import COOKIE, open_session
 from backend.runtime import Runtime
 from backend.store.models import Evaluation, Job, Response
 from backend.vocabulary import JobKind, JobStatus, Role
-from tests.backend.evaluation.scene import Scene, a_scene, evaluated, write_folder
+from tests.backend.evaluation.scene import Scene, a_classifier, a_scene, evaluated, write_folder
 from tests.factories import a_person, a_project
 from tests.pages.desk import opened, words
 
@@ -160,3 +160,12 @@ def test_an_empty_project_is_taught_not_failed(house: Runtime, name: str) -> Non
     assert not page.exception
     assert page.info or page.success
     assert not page.error
+
+
+def test_what_does_not_chat_is_no_choice_and_the_page_says_why(house: Runtime, scene: Scene) -> None:
+    with house.database.writing() as session:
+        a_classifier(session, scene)
+        session.commit()
+    page = opened(house, scene.lead, "evaluations")
+    assert page.selectbox(key="new_candidate").options == ["Version 1 (candidate)"]
+    assert "Not listed, because they do not chat: 2: Intents (classifier, Accuracy 0.75)" in words(page).replace("\\", "")

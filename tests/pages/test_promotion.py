@@ -9,7 +9,7 @@ from backend.runtime import Runtime
 from backend.store.models import Job, Promotion
 from backend.store.records import Project
 from backend.vocabulary import JobKind, JobStatus, PromotionKind, Role
-from tests.backend.evaluation.scene import Scene, a_scene, compared, evaluated, serve
+from tests.backend.evaluation.scene import Scene, a_classifier, a_scene, compared, evaluated, serve
 from tests.factories import a_person, a_project
 from tests.pages.desk import opened, words
 from trainer import contract
@@ -128,3 +128,21 @@ def test_a_project_without_versions_is_told_the_way(house: Runtime) -> None:
     page = opened(house, lead, "promotion")
     assert not page.exception
     assert "No candidate waits" in words(page)
+
+
+def test_what_does_not_chat_is_taken_along_but_is_no_candidate(house: Runtime, scene: Scene) -> None:
+    with house.database.writing() as session:
+        version = a_classifier(session, scene)
+        (house.settings.runs / "run-2").mkdir(parents=True)
+        session.commit()
+    page = opened(house, scene.lead, "promotion")
+    assert not page.exception
+    assert [option[:9] for option in page.selectbox(key="promotion_candidate").options] == ["Version 1"]
+    assert "Not listed, because they do not chat: 2: Intents" in words(page).replace("\\", "")
+    assert page.selectbox(key="export_version").options == ["2: Intents (classifier)", "1: Version 1 (candidate)"]
+    page.selectbox(key="export_version").set_value(version.id)
+    page.button(key="FormSubmitter:model_export-Export").click().run()
+    assert not page.exception
+    with house.database.reading() as session:
+        (job,) = session.exec(select(Job)).all()
+    assert (job.kind, job.payload["version"]) == (JobKind.EXPORT, "Intents")

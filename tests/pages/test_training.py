@@ -7,8 +7,8 @@ import pytest
 from sqlmodel import col, select
 
 from backend.runtime import Runtime
-from backend.store.models import Job, Run, Search
-from backend.vocabulary import JobStatus, Role
+from backend.store.models import Job, ModelVersion, Run, Search
+from backend.vocabulary import JobStatus, Role, SnapshotKind
 from tests.backend.training.conftest import Studio
 from tests.factories import a_person, a_project
 from tests.pages.desk import opened, words
@@ -63,6 +63,7 @@ def test_another_base_model_brings_gentler_defaults(house: Runtime, studio: Stud
     page.selectbox(key="recipe_model").select("Qwen/Qwen3-0.6B").run()
     assert any("Apache-2.0 licence" in caption.value.replace("\\", "") for caption in page.caption)
     assert page.number_input(key="recipe_other_epochs").value == 3
+    assert "could also teach: Imitate, read and write apart (T5)" in words(page).replace("\\", "")
     page.button(key="FormSubmitter:start_run-Start").click().run()
     assert not page.exception
     (run,) = runs(house)
@@ -118,6 +119,8 @@ def test_an_empty_project_is_sent_to_snapshots(house: Runtime, studio: Studio) -
         session.commit()
     page = opened(house, lead, "training")
     assert "Freeze a snapshot of approved records first" in words(page)
+    assert words(page).count("No snapshot of this kind yet") == len(SnapshotKind)
+    assert "Teaches: Prefer (DPO), Imitate and prefer (ORPO), Score (reward model)" in words(page)
     assert not page.exception
 
 
@@ -125,6 +128,7 @@ def test_a_snapshot_of_preferences_offers_what_learns_from_them_each_in_a_senten
     studio.snapshot("preferences")
     page = opened(house, studio.lead, "training")
     assert not page.exception
+    assert words(page).count("No snapshot of this kind yet") == 2
     choice = page.radio(key="recipe_objective_preferences")
     assert choice.value == "dpo"
     assert list(choice.options) == ["Prefer (DPO)", "Imitate and prefer (ORPO)", "Score (reward model)"]
@@ -156,14 +160,23 @@ def test_a_classifier_shows_its_report_and_that_it_does_not_chat(house: Runtime,
     page = opened(house, studio.lead, "training")
     assert not page.exception
     assert {metric.label: metric.value for metric in page.metric}["Accuracy"] == "0.875"
-    assert "it does not chat" in words(page)
+    assert "Start it again to have one" in words(page)
+    with house.database.writing() as session:
+        given = {"project_id": studio.project_id, "number": 1, "name": HOSTILE, "run_id": run.id}
+        session.add(ModelVersion(base_model=contract.EMBEDDED, served_as="shop-v1", **given))
+        session.commit()
+    page.run()
+    assert not page.exception
+    assert "It made the version shop-v1, a classifier." in words(page)
+    assert words(page).replace("\\", "").count("It does not chat, so it is not evaluated by answers") == 2, "Run and version."
+    listed = next(frame.value for frame in page.dataframe if "kind" in frame.value)
+    assert list(listed["kind"]) == ["classifier"]
+    assert list(listed["figures"]) == ["Loss 0.4, Accuracy 0.875, Macro-F1 0.87 on 8 rows of the test set"]
     assert "Share of validation rows sorted right" in words(page)
     assert HOSTILE not in words(page)
 
 
 def test_a_run_can_go_on_from_an_earlier_version(house: Runtime, studio: Studio) -> None:
-    from backend.store.models import ModelVersion
-
     first = studio.start()
     with house.database.writing() as session:
         given = {
