@@ -17,6 +17,7 @@ from trainer import checkpoint, stored
 from trainer.contract import SPLITS, TrainConfig
 from trainer.learner import Learner, Lot
 from trainer.lessons import Lesson
+from trainer.picked import put
 from trainer.plan import Plan, batches_to_measure, parted
 from trainer.rows import BadData
 from trainer.samples import speak
@@ -48,7 +49,7 @@ class Measuring:
         totals: Sequence[float] = [sum(parts) for parts in zip(*told, strict=True)]
         if self._world.size > 1:
             totals = self._world.total(torch.tensor(totals, dtype=torch.float64)).tolist()
-        shares = torch.tensor([1 / total if total else 0.0 for total in totals[:-1]], device=self._device)
+        shares = put(torch.tensor([1 / total if total else 0.0 for total in totals[:-1]]), self._device)
         return shares, round(totals[-1])
 
     @torch.no_grad()

@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from trainer import stored
 from trainer.contract import COMPILED, TrainConfig
 from trainer.device import USABLE, memory_of
 from trainer.learner import Learner
@@ -110,8 +111,8 @@ def _every(config: TrainConfig, learner: Learner, plan: Plan) -> int:
     total = memory_of(device) if device.type == "cuda" else None
     if total is None:
         return 0
-    longest = max(plan.train, key=lambda lesson: lesson.token_count)
-    tokens = -(-(plan.room or config.batch_size * longest.token_count) // config.members)
+    longest = max(stored.token_counts(plan.train))
+    tokens = -(-(plan.room or config.batch_size * longest) // config.members)
     trained = round(tokens * plan.trained_share)
     shape = shape_of(learner.model, choose_dtype(config.precision, device))
     return choose(shape, tokens=tokens, trained=trained, room=int(total * USABLE))

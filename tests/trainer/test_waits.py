@@ -14,11 +14,14 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.trainer.conftest import write_t5
+from tests.trainer.test_loop import quick
 from tests.trainer.test_oracle import rows
 from tests.trainer.test_packing import as_of_torch_2_13
-from trainer import attention
+from trainer import attention, loop
 from trainer.attention import Kernel
+from trainer.chatters import Imitation
 from trainer.contract import TrainConfig
+from trainer.folder import RunFolder, StopRequest
 from trainer.learner import Learner, Lot
 from trainer.model import Loaded, load_for_training
 from trainer.picked import Picked
@@ -104,6 +107,23 @@ def test_a_step_over_a_packed_row_asks_for_nothing(tmp_path: Path, monkeypatch: 
     with Waits():
         step(learner, lot)
     assert bounds[-1] == 7
+
+
+def test_the_loop_asks_once_a_step_at_its_end(snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = quick(snapshot, accumulation=2)
+    learner, plan = loop.prepare(config)
+    assert isinstance(learner, Imitation)
+    assert attention.spare_masks(learner.model, learner.logits_of, CPU)
+    trainer = loop.Trainer(config, learner, plan, RunFolder(tmp_path / "run"), StopRequest(tmp_path / "run"))
+    lots = [learner.lot(plan.train[:4]), learner.lot(plan.train[4:8])]
+    trainer.one_step(lots)  # the optimizer makes its state
+    asked: list[str] = []
+    told = torch.Tensor.tolist
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda values: asked.append("tolist") or told(values))
+    with Waits():
+        trainer.one_step(lots)
+    assert asked == ["tolist"]
+    assert trainer.position.step == 2
 
 
 @contextmanager
