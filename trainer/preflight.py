@@ -6,15 +6,14 @@ Not promised: the time on a machine whose other work comes and goes.
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from trainer import stored
+from trainer import speed, stored
 from trainer.contract import TrainConfig
 from trainer.data import ChatFormat, Example
 from trainer.device import USABLE, memory_of, peak_memory
@@ -22,7 +21,9 @@ from trainer.folder import RunFolder, StopRequest
 from trainer.learner import Learner
 from trainer.lessons import Lesson, Pair, Text, TextPair, Thumb, Translation
 from trainer.loop import Trainer, prepare
+from trainer.model import choose_dtype
 from trainer.plan import Plan, batches
+from trainer.speed import shape_of
 
 _TRIALS = 2
 
@@ -47,7 +48,7 @@ def describe(config: TrainConfig) -> dict[str, Any]:
         "steps_per_epoch": plan.steps_per_epoch,
         "steps": plan.total_steps,
         "device": str(learner.loaded.device),
-        **_fit(_estimate(config, learner, plan, tokens), learner.loaded.device),
+        **_fit(_estimate(config, learner, plan, tokens), config, learner, plan),
         **told,
     }
 
@@ -86,17 +87,33 @@ def _read(rows: Sequence[Lesson]) -> int:
     return sum(row.token_count for row in rows)
 
 
-def _fit(estimate: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """Whether the run fits into this device's memory, and what would if it does not."""
-    most = memory_of(device)
+def _fit(estimate: dict[str, Any], config: TrainConfig, learner: Learner, plan: Plan) -> dict[str, Any]:
+    """Whether the run fits into this device's memory, the largest batch that would, and what would if it does not."""
+    most = memory_of(learner.loaded.device)
     if most is None:
         return estimate
-    needed = estimate["estimated_peak_memory_bytes"]
+    needed, longest = estimate["estimated_peak_memory_bytes"], max(stored.lengths(plan.train))
     fits = needed <= most * USABLE
+    largest = config.batch_size + most_more(config, learner, plan, longest, int(most * USABLE) - needed)
+    largest = max(0, min(largest, len(plan.train)))
     why = f"It needs about {needed / 1e9:.1f} of {most / 1e9:.1f} GB."
-    if not fits:
-        why += " Halve the batch size and double the accumulation, lower the longest conversation, or take QLoRA."
-    return estimate | {"fits": fits, "fits_why": why}
+    if fits:
+        why += f" A batch of about {largest:,} conversations as long as the longest ({longest:,} tokens) would fit."
+    elif largest:
+        why += f" Take a batch size of at most {largest:,} and more accumulation, shorter conversations, or QLoRA."
+    else:
+        why += f" Not one conversation of {longest:,} tokens fits: lower that, or take QLoRA or a smaller model."
+    return estimate | {"fits": fits, "fits_why": why, "largest_batch": largest}
+
+
+def most_more(config: TrainConfig, learner: Learner, plan: Plan, longest: int, spare: int) -> int:
+    """How many more of the longest conversations fit into so many bytes, or, below 0, how many fewer there must be. By the
+    model's shape; within a third of what was measured on a CPU."""
+    shape = shape_of(learner.model, choose_dtype(config.precision, learner.loaded.device))
+    every = int(config.checkpointing == "on")
+    trained = round(longest * plan.trained_share)
+    each = speed.needed(shape, tokens=longest, trained=trained, every=every) - shape.fixed
+    return math.floor(spare / each) * config.members
 
 
 def _mean_time(trainer: Trainer, rows: Sequence[Lesson]) -> float:
