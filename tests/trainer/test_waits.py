@@ -57,16 +57,16 @@ class Waits(TorchDispatchMode):
 
 def learner_of(objective: str, tmp_path: Path, **changes: Any) -> tuple[Learner, Lot]:
     base = {"base_model": write_t5(tmp_path / "t5")} if objective == "seq2seq" else {}
-    config = TrainConfig(objective=objective, **base, **changes)
+    config = TrainConfig(objective=objective, **({"device": "cpu"} | base | changes))
     learner = LEARNERS[objective](config, load_for_training(config, ("a", "b") if objective == "classification" else ()))
     learner.model.train()
     made = [replace(row, label="ab"[number % 2], weight=(1.0, 0.5)[number % 2]) for number, row in enumerate(rows())]
     return learner, learner.lot([lesson for lesson in learner.lessons(made, 256) if lesson])
 
 
-def step(learner: Learner, lot: Lot) -> torch.Tensor:
+def step(learner: Learner, lot: Lot, device: torch.device = CPU) -> torch.Tensor:
     """What the loop does with a batch, up to its gradients."""
-    lot = lot.to(CPU)
+    lot = lot.to(device)
     if learner.looks_ahead:
         with torch.no_grad():
             learner.look_ahead([lot])
@@ -110,7 +110,7 @@ def test_a_step_over_a_packed_row_asks_for_nothing(tmp_path: Path, monkeypatch: 
 
 
 def test_the_loop_asks_once_a_step_at_its_end(snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = quick(snapshot, accumulation=2)
+    config = quick(snapshot, accumulation=2, device="cpu")
     learner, plan = loop.prepare(config)
     assert isinstance(learner, Imitation)
     assert attention.spare_masks(learner.model, learner.logits_of, CPU)
@@ -183,6 +183,33 @@ def test_a_model_that_looks_back_over_a_window_keeps_to_it(mini: Loaded) -> None
         before = TrainedLogits(model)(tokens, places)
         assert attention.spare_masks(model, TrainedLogits(model), CPU)
         assert torch.allclose(TrainedLogits(model)(tokens, places), before, atol=1e-6)
+
+
+def test_a_model_that_goes_without_masks_answers_as_before_and_is_saved_without_a_word_of_it(
+    mini: Loaded, tmp_path: Path
+) -> None:
+    learner = Imitation(TrainConfig(), mini)
+    asked = rows()
+    before = learner.answers(asked)
+    assert len({len(text) for text in before}) > 2
+    assert attention.spare_masks(mini.model, learner.logits_of, CPU)
+    assert learner.answers(asked) == before
+    mini.model.save_pretrained(tmp_path)
+    assert attention.MASKLESS not in (tmp_path / "config.json").read_text()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("objective", ["sft", "dpo", "orpo", "kto"])
+def test_a_step_on_a_gpu_waits_for_nothing(objective: str, tmp_path: Path) -> None:
+    learner, lot = learner_of(objective, tmp_path, device="cuda")
+    device = learner.loaded.device
+    step(learner, lot, device)
+    torch.cuda.synchronize()
+    try:
+        torch.cuda.set_sync_debug_mode("error")
+        step(learner, lot, device)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_masks_are_left_to_a_model_that_attends_in_a_way_of_its_own(mini: Loaded) -> None:
