@@ -12,7 +12,7 @@ from backend.access.actors import Actor
 from backend.access.policy import check as allow
 from backend.conversations import messages_from_json
 from backend.curation.cleaning import is_alive
-from backend.curation.fix_rules import Rule, can_be_fixed, open_by
+from backend.curation.fix_rules import Rule, can_be_fixed, has_fix, open_by
 from backend.curation.masks import Span, masked
 from backend.curation.unseen import is_unseen
 from backend.detectors.checks import MODULES, family, versions
@@ -21,7 +21,7 @@ from backend.store.checking_context import context_for
 from backend.store.curation import CheckRun
 from backend.store.findings import BATCH, WHY
 from backend.store.records import Finding, Record, RecordRevision
-from backend.vocabulary import FINISHED_JOBS, Action, Check, FindingKind, FindingStatus, JobStatus
+from backend.vocabulary import FINISHED_JOBS, PERSONAL_FINDINGS, Action, Check, FindingKind, FindingStatus, JobStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +92,16 @@ def unseen(session: Session, *, actor: Actor, project_id: int) -> tuple[int, int
 def fixable(session: Session, *, actor: Actor, project_id: int, rule: Rule) -> tuple[int, int]:
     """How many findings that the rule means a machine can fix, and in how many records."""
     allow(actor, Action.REVIEW, project_id)
-    query = (
-        select(func.count(), func.count(col(Finding.record_id).distinct()))
-        .select_from(Finding)
-        .join(Record, col(Record.id) == col(Finding.record_id))
-        .join(RecordRevision, col(RecordRevision.id) == col(Finding.revision_id))
-        .where(*open_by(rule, project_id), can_be_fixed())
-    )
-    return session.exec(query).one()
+    query = select(func.count(), func.count(col(Finding.record_id).distinct())).select_from(Finding)
+    if rule.kinds <= PERSONAL_FINDINGS and rule.source_id is None:  # these always stand on the newest text
+        query = query.where(has_fix())
+    else:
+        query = (
+            query.join(Record, col(Record.id) == col(Finding.record_id))
+            .join(RecordRevision, col(RecordRevision.id) == col(Finding.revision_id))
+            .where(can_be_fixed())
+        )
+    return session.exec(query.where(*open_by(rule, project_id))).one()
 
 
 def records_with(session: Session, *, actor: Actor, project_id: int, kinds: Iterable[FindingKind]) -> int:
@@ -121,16 +123,19 @@ def examples(
 ) -> list[Example]:
     """What the fixes of these findings would do, or else of those that the rule means, the least sure first."""
     allow(actor, Action.REVIEW, project_id)
+    shown = select(Finding.id).where(*open_by(rule, project_id))
+    if rule.source_id is not None:
+        shown = shown.join(Record, col(Record.id) == col(Finding.record_id))
+    if wanted := list(finding_ids):
+        shown = shown.where(col(Finding.id).in_(wanted))
+    shown = shown.order_by(col(Finding.score), col(Finding.id)).limit(limit)
     query = (
         select(Finding, RecordRevision.messages)
-        .join(Record, col(Record.id) == col(Finding.record_id))
         .join(RecordRevision, col(RecordRevision.id) == col(Finding.revision_id))
-        .where(*open_by(rule, project_id))
+        .where(col(Finding.id).in_(list(session.exec(shown))))
     )
-    if wanted := list(finding_ids):
-        query = query.where(col(Finding.id).in_(wanted))
     found = []
-    for finding, stored in session.exec(query.order_by(col(Finding.score), col(Finding.id)).limit(limit)):
+    for finding, stored in session.exec(query.order_by(col(Finding.score), col(Finding.id))):
         messages = messages_from_json(stored)
         after = None
         if finding.proposal is not None and finding.start < finding.end:

@@ -47,7 +47,12 @@ def can_be_fixed() -> Any:
     of personal data always do). `Record` and `RecordRevision` have to be joined.
     """
     newest = or_(col(Finding.kind).in_(PERSONAL_FINDINGS), col(RecordRevision.number) == col(Record.head))
-    return and_(col(Finding.proposal).is_not(None), col(Finding.end) > col(Finding.start), newest)
+    return and_(has_fix(), newest)
+
+
+def has_fix() -> Any:
+    """Whether the finding says what would stand in its place."""
+    return and_(col(Finding.proposal).is_not(None), col(Finding.end) > col(Finding.start))
 
 
 def can_be_fixed_in_bulk() -> Any:

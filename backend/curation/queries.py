@@ -104,24 +104,29 @@ def findings(
     Of the fixed ones those that a fix or a mask closed, not those that an edit took away.
     """
     check(actor, Action.VIEW_RECORDS, project_id)
+    shown = select(Finding.id).where(
+        Finding.project_id == project_id, Finding.status == status, col(Finding.kind).in_(list(kinds))
+    )
+    if source_id is not None:
+        shown = shown.join(Record, col(Record.id) == col(Finding.record_id)).where(Record.source_id == source_id)
+    if min_score > 0:
+        shown = shown.where(col(Finding.score) >= min_score)
+    if detector:
+        shown = shown.where(Finding.detector == detector)
+    if status is FindingStatus.FIXED:
+        by_machine = col(Finding.detail)[BATCH].as_string().is_not(None)
+        shown = shown.where(or_(by_machine, col(Finding.detail)["masked"].as_boolean()))
+    # texts are only read of those that are shown: there may be hundreds of thousands
+    shown = shown.order_by(col(Finding.score), col(Finding.id)).limit(limit)
     query = (
         select(Finding, RecordRevision.messages, Source.name)
         .join(RecordRevision, col(RecordRevision.id) == col(Finding.revision_id))
         .join(Record, col(Record.id) == col(Finding.record_id))
         .outerjoin(Source, col(Source.id) == col(Record.source_id))
-        .where(Finding.project_id == project_id, Finding.status == status, col(Finding.kind).in_(list(kinds)))
+        .where(col(Finding.id).in_(list(session.exec(shown))))
     )
-    if source_id is not None:
-        query = query.where(Record.source_id == source_id)
-    if min_score > 0:
-        query = query.where(col(Finding.score) >= min_score)
-    if detector:
-        query = query.where(Finding.detector == detector)
-    if status is FindingStatus.FIXED:
-        by_machine = col(Finding.detail)[BATCH].as_string().is_not(None)
-        query = query.where(or_(by_machine, col(Finding.detail)["masked"].as_boolean()))
     rows = []
-    for finding, messages, source in session.exec(query.order_by(col(Finding.score), col(Finding.id)).limit(limit)):
+    for finding, messages, source in session.exec(query.order_by(col(Finding.score), col(Finding.id))):
         text = messages[finding.message]["content"]
         rows.append(
             {
