@@ -80,7 +80,9 @@ def _living_child(job: Job) -> Identity | None:
         known = Identity(job.boot_id, job.pid, job.pid_started, job.nonce)
         return known if processes.is_alive(known) else None
     leaders = [pid for pid in processes.find(job.nonce) if os.getpgid(pid) == pid]
-    return processes.identify(leaders[0], job.nonce) if leaders else None
+    # torchrun's processes lead groups of their own; the child began before them.
+    first = min(leaders, key=lambda pid: processes.started(pid) or float("inf"), default=None)
+    return processes.identify(first, job.nonce) if first is not None else None
 
 
 def ended(folder: Path, orphan: Orphan, nonce: str) -> Ended:
