@@ -5,9 +5,10 @@ forgets. The allowed difference is a judgement of the project's lead; the defaul
 is plainly worse.
 
 `exposure` has 18 bits more than the base model's (1.4 or so) by default: some 20 of the 30 that a secret of nine digits has, so
-that about a thousand guesses are left. Measured on the sample project with the embedded model, over three canaries each: 6 bits
-after 5 passes over the data, 10 after 10, 15 to 17 after the default 15 (three of 15 canaries were told when asked for), 27
-after 30 (all were told). A row that is seen in a dozen passes leaves a trace; what is stopped is knowing it by heart.
+that about a thousand guesses are left. Measured on the sample project with the embedded model: 6 bits after 5 passes over the
+data, 10 after 10, 27 and 29 after 30 and 60, when every secret was told. The default 15 passes left 11 to 17 in six draws of
+canaries, of which 3 of 27 were told, and 20 in a seventh, of which all three were: that one the gate stops. A row that is seen
+in a dozen passes leaves a trace; what is stopped is knowing it by heart.
 """
 
 from __future__ import annotations
