@@ -7,8 +7,9 @@ import streamlit as st
 
 from backend.curation import check_queries, undoing
 from backend.curation.check_queries import Batch
-from backend.curation.queries import KINDS, open_counts
+from backend.curation.queries import KINDS
 from backend.vocabulary import PERSONAL_FINDINGS, Action, FindingKind
+from pages.components import kept_counts
 from pages.components.check_run import show_run
 from pages.components.findings_panel import show_findings
 from pages.components.kind_panel import EXPLAINED, show_kind
@@ -39,9 +40,8 @@ def main() -> None:
 def show_found(visit: Visit) -> None:
     """What is open by kind, and one kind in full."""
     st.subheader("What is open")
-    with visit.reading() as session:
-        counts = open_counts(session, actor=visit.actor, project_id=visit.project_id)
-        people = check_queries.records_with(session, actor=visit.actor, project_id=visit.project_id, kinds=PERSONAL_FINDINGS)
+    counts = kept_counts.open_by_kind(visit)
+    people = kept_counts.records_with(visit, PERSONAL_FINDINGS)
     rows = _rows(counts, people)
     if not rows:
         st.text("Nothing is open. What the checks find stands here by kind, with what a fix would make of it.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from backend.curation import duplicate_queries
 from backend.curation.duplicate_queries import Overview
 from backend.vocabulary import Action
+from pages.components import kept_counts
 from pages.components.contradiction_view import show_contradictions
 from pages.components.duplicate_view import show_curve, show_pairs
 from pages.components.links import link_to
@@ -21,8 +21,7 @@ def main() -> None:
     visit = require(Action.VIEW_RECORDS)
     st.title("Duplicates")
     st.text("What is said twice counts twice in what a model learns. Keep one of each, and settle which answer is right.")
-    with visit.reading() as session:
-        found = duplicate_queries.overview(session, actor=visit.actor, project_id=visit.project_id)
+    found = kept_counts.duplicates(visit)
     if not found.compared:
         teach(visit, found)
         return

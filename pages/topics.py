@@ -6,6 +6,7 @@ import streamlit as st
 
 from backend.curation import topic_queries
 from backend.vocabulary import Action
+from pages.components import kept_counts
 from pages.components.coverage_view import show_coverage
 from pages.components.links import link_to
 from pages.components.notices import guarded
@@ -32,8 +33,7 @@ def main() -> None:
 
 def show_topics(visit: Visit) -> None:
     """The first tab, or what to do while there are no topics."""
-    with visit.reading() as session:
-        found = topic_queries.overview(session, actor=visit.actor, project_id=visit.project_id)
+    found = kept_counts.topics(visit)
     if not len(found.table):
         teach(visit, found)
         return

@@ -16,7 +16,7 @@ from backend.curation.fix_rules import Rule, can_be_fixed, has_fix, open_by
 from backend.curation.masks import Span, masked
 from backend.curation.unseen import is_unseen
 from backend.detectors.checks import MODULES, family, versions
-from backend.store.accounts import Account
+from backend.store.accounts import Account, AuditEntry
 from backend.store.checking_context import context_for
 from backend.store.curation import CheckRun
 from backend.store.findings import BATCH, WHY
@@ -66,6 +66,17 @@ class Batch:
     findings: int
     records: int
     by: str
+
+
+def stamp(session: Session, *, actor: Actor, project_id: int) -> tuple[int, ...]:
+    """As long as this is the same, so is what these pages count: findings, texts, acts, and how far the newest run is. It is
+    had at once, however many records there are.
+    """
+    allow(actor, Action.VIEW_RECORDS, project_id)
+    acts = select(func.max(AuditEntry.id)).where(AuditEntry.project_id == project_id)
+    run = select(CheckRun.id, CheckRun.done).where(CheckRun.project_id == project_id).order_by(col(CheckRun.id).desc())
+    newest = [session.exec(select(func.max(column))).one() for column in (Finding.id, RecordRevision.id)]
+    return (*(one or 0 for one in (*newest, session.exec(acts).one(), *(session.exec(run).first() or ()))),)
 
 
 def newest_run(session: Session, *, actor: Actor, project_id: int) -> RunCard | None:

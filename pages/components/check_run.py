@@ -8,6 +8,7 @@ from backend.curation import check_queries, cleaning
 from backend.curation.check_queries import RunCard
 from backend.curation.queries import KINDS
 from backend.vocabulary import Action, Check, FindingKind, JobStatus
+from pages.components import kept_counts
 from pages.components.notices import attempt, plain, tell
 from pages.components.visit import Visit
 
@@ -44,8 +45,7 @@ def show_run(visit: Visit) -> None:
 
 
 def _form(visit: Visit) -> None:
-    with visit.reading() as session:
-        unseen, total = check_queries.unseen(session, actor=visit.actor, project_id=visit.project_id)
+    unseen, total = kept_counts.unseen(visit)
     if not total:
         st.info("There is nothing to look at yet. Import a file first.", icon=":material/inbox:")
         return

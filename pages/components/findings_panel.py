@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend.curation.fix_rules import Rule
-from backend.curation.queries import KINDS, open_counts
+from backend.curation.queries import KINDS
 from backend.vocabulary import PERSONAL_FINDINGS, Action, FindingKind, FindingStatus
+from pages.components import kept_counts
 from pages.components.findings_table import MASK, SHOWN, choose, fix_all, show_actions, show_closed, tabs
 from pages.components.notices import attempt
 from pages.components.visit import Visit
@@ -17,8 +18,7 @@ from pages.components.visit import Visit
 def show_findings(visit: Visit) -> None:
     """The whole panel."""
     st.subheader("Personal data")
-    with visit.reading() as session:
-        counts = open_counts(session, actor=visit.actor, project_id=visit.project_id)
+    counts = kept_counts.open_by_kind(visit)
     kinds = [kind for kind in FindingKind if kind in PERSONAL_FINDINGS and kind in counts]
     st.text(
         "Records with open personal data cannot be approved. Masking adds a revision; the text before it stays in the history."

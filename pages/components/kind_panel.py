@@ -10,6 +10,7 @@ from backend.curation import check_queries, dismissing
 from backend.curation.fix_rules import JUDGED, Rule
 from backend.curation.queries import KINDS
 from backend.vocabulary import Action, FindingKind, FindingStatus
+from pages.components import kept_counts
 from pages.components.findings_table import FIX, SHOWN, choose, fix_all, show_actions, show_closed, tabs
 from pages.components.links import link_to
 from pages.components.notices import attempt, counted, plain, tell
@@ -65,8 +66,7 @@ def show_kind(visit: Visit, kind: FindingKind) -> None:
     with opened:
         rule = _rule(visit, kind)
         chosen = choose(visit, FindingStatus.OPEN, rule, "Nothing of this kind is open by this rule.", hidden=("kind",))
-        with visit.reading() as session:
-            places, records = check_queries.fixable(session, actor=visit.actor, project_id=visit.project_id, rule=rule)
+        places, records = kept_counts.fixable(visit, rule)
         if chosen:
             _show_examples(visit, rule, [finding for finding, _ in chosen])
             seen = kind not in JUDGED or len(chosen) <= _EXAMPLES
