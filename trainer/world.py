@@ -200,9 +200,9 @@ def joined() -> Iterator[World]:
         yield ALONE
         return
     mine = not distributed.is_initialized()
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     if mine:
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         distributed.init_process_group(BACKEND if torch.cuda.is_available() else "gloo", timeout=_PATIENCE, **meeting())
     yield World(distributed.get_rank(), distributed.get_world_size())
     if mine:  # after a failure the others may be gone, and nobody says goodbye
