@@ -71,3 +71,34 @@ def test_the_longest_turn_carries_the_finding() -> None:
     turns = [Message(USER, "Hallo"), Message(ASSISTANT, "Guten Tag!"), Message(USER, GERMAN[0]), Message(ASSISTANT, GERMAN[1])]
     (one,) = language.look([turns], Context(languages=("fr",)))
     assert [finding.message for finding in one.findings] == [2, 3]
+
+
+def test_many_texts_together_are_told_as_each_alone() -> None:
+    texts = (
+        [text for code in WHOLE for text in WHOLE[code]]
+        + [text for code in SHORT for text in SHORT[code]]
+        + ["", "ok", "你好吗?"]
+    )
+    language._KNOWN.clear()
+    alone = []
+    for text in texts:
+        language._KNOWN.clear()
+        alone.append(language.guess(text))
+    language._KNOWN.clear()
+    language.guess_all(texts)
+    assert [language.guess(text) for text in texts] == alone
+
+
+def test_the_model_itself_says_the_same() -> None:
+    model = language._model().identifier
+    for text in (text for code in WHOLE for text in WHOLE[code][:3]):
+        code, sure = model.classify(text)
+        assert language.guess(text)[0] == code
+        assert language.guess(text)[1] == pytest.approx(sure, abs=1e-4)
+
+
+def test_what_is_remembered_is_forgotten_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "_MOST_KNOWN", 4)
+    for number in range(12):
+        language.guess(f"{ENGLISH[0]} {'x' * number}")
+    assert len(language._KNOWN) <= 4

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import text
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 
 from backend.store.bulk import BATCH, add_rows, draw_ids, room_for_many
 from backend.store.database import Database
-from backend.store.records import RejectedRow, Source
+from backend.store.full_text import having_words
+from backend.store.records import Record, RecordRevision, RejectedRow, Source
+from backend.vocabulary import RecordStatus
 from tests.factories import a_project
 
 
@@ -28,3 +32,34 @@ def test_many_rows_land_and_the_connection_is_as_it_was(database: Database) -> N
             session.commit()
         assert kept_pages() == before
         assert session.exec(select(func.count()).select_from(RejectedRow)).one() == BATCH + 1
+
+
+def test_rows_are_as_the_object_mapper_would_write_them(database: Database) -> None:
+    at = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+    with database.writing() as session:
+        project = a_project(session)
+        ids = draw_ids(session, Record, 3)
+        add_rows(
+            session,
+            Record,
+            [
+                {"id": one, "project_id": project.id, "content_hash": "1", "slices": {"Größe · x": str(one)}, "created_at": at}
+                for one in ids
+            ],
+        )
+        revisions = [
+            {"record_id": one, "number": 1, "content_hash": "1", "messages": [{"role": "user", "content": f"Größe {one}?"}]}
+            for one in ids
+        ]
+        add_rows(session, RecordRevision, revisions)
+        session.commit()
+        wanted = having_words(session, f"größe {ids[1]}")
+        assert wanted is not None
+        assert list(session.execute(wanted).scalars()) == [ids[1]]  # the index of words follows
+        record = session.get_one(Record, ids[2])
+    assert (record.slices, record.created_at, record.status) == ({"Größe · x": str(ids[2])}, at, RecordStatus.PENDING)
+    assert (record.made_with, record.compared, record.weight, record.source_id) == ([], True, 1.0, None)
+    with database.reading() as session:
+        kept = session.exec(select(RecordRevision).where(col(RecordRevision.record_id) == ids[0])).one()
+    assert kept.messages == [{"role": "user", "content": f"Größe {ids[0]}?"}]
+    assert kept.created_at.tzinfo is not None
