@@ -104,7 +104,7 @@ def snapshot_choices(session: Session, *, project_id: int) -> dict[int, str]:
 
 def has_answers() -> Any:
     """The condition that a snapshot's rows have answers to compare with: classes have none."""
-    kind = Snapshot.manifest["kind"].as_string()  # type: ignore[attr-defined]
+    kind = Snapshot.manifest["kind"].as_string()
     return func.coalesce(kind, "") != SnapshotKind.LABELS.value
 
 

@@ -36,9 +36,7 @@ def objective_of(session: Session, version: ModelVersion) -> str:
 
 def chatting() -> Any:
     """The condition, in a query about versions, that a version chats."""
-    return ~exists(
-        select(Run.id).where(Run.id == ModelVersion.run_id, Run.config["objective"].as_string().in_(READERS))  # type: ignore[attr-defined]
-    )
+    return ~exists(select(Run.id).where(Run.id == ModelVersion.run_id, Run.config["objective"].as_string().in_(READERS)))
 
 
 def refuse_readers(session: Session, version: ModelVersion) -> None:

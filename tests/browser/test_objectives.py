@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
@@ -125,7 +126,7 @@ def furnish(database: Database, settings: Settings) -> dict[str, str]:
         people = {name: a_person(session, f"{name}@example.org", project=project, role=role) for name, role in roles.items()}
         session.commit()
         rows = [{"prompt": question, "response": KNOWS[about]} for about, asked in ASKED.items() for question in asked]
-        given = {"actor": SYSTEM, "project_id": project.id or 0}
+        given: dict[str, Any] = {"actor": SYSTEM, "project_id": project.id or 0}
         import_records(session=session, settings=settings, name="Shop", rows=rows, **given)
     with database.writing() as session:
         answer(session, project.id or 0)
@@ -209,10 +210,12 @@ def said(rater: Person, side: int) -> str:
 
 def tick(choice: Locator, words: Locator) -> None:
     """Choose something by its words, unless it is chosen: a second press would take some choices back."""
-    until(
-        lambda: choice.is_checked(timeout=PATIENCE) or words.click(timeout=PATIENCE),
-        lambda limit: expect(choice).to_be_checked(timeout=limit),
-    )
+
+    def press() -> None:
+        if not choice.is_checked(timeout=PATIENCE):
+            words.click(timeout=PATIENCE)
+
+    until(press, lambda limit: expect(choice).to_be_checked(timeout=limit))
 
 
 def until(act: Callable[[], object], seen: Callable[[float], object]) -> None:
@@ -232,7 +235,7 @@ def until(act: Callable[[], object], seen: Callable[[float], object]) -> None:
 
 def it_is_frozen(lead: Person, number: int) -> None:
     holds, told, rows = KINDS[number - 1]
-    lead.go("snapshots")
+    be_at(lead, "snapshots")
     kind = lead.main.get_by_test_id("stButtonGroup").get_by_text(holds, exact=True)
     until(lambda: kind.click(timeout=PATIENCE), lambda limit: lead.sees(told, seconds=limit / 1000))
     lead.settled()
@@ -283,12 +286,20 @@ RUNS = (
 
 
 def it_is_started(lead: Person, run: Wanted, t5: str) -> None:
-    lead.go("training")
-    form = lead.main.get_by_role("spinbutton", name="Epochs")
-    if not form.is_visible():  # it is open while there is no run
-        opening = lead.main.get_by_text("Start a run", exact=True)
-        until(lambda: opening.click(timeout=PATIENCE), lambda limit: expect(form).to_be_visible(timeout=limit))
-    lead.choose("Snapshot", re.compile(f"^{run.snapshot}: "))
+    be_at(lead, "training")
+    form, words = lead.main.get_by_role("spinbutton", name="Epochs"), lead.main.get_by_text("Start a run", exact=True)
+    opened = lead.main.locator("details[open]").filter(has=lead.page.get_by_text("Start a run", exact=True))
+    expect(words).to_be_visible(timeout=PATIENCE)
+
+    def unfold() -> None:
+        if not opened.count():
+            words.click(timeout=PATIENCE)
+
+    until(unfold, lambda limit: expect(form).to_be_visible(timeout=limit))
+    there = lead.main.get_by_test_id("stSelectbox").filter(has_text="Snapshot").locator("input").first
+    if not there.input_value(timeout=PATIENCE).startswith(f"{run.snapshot}: "):
+        lead.choose("Snapshot", re.compile(f"^{run.snapshot}: "))
+    expect(there).to_have_value(re.compile(f"^{run.snapshot}: "), timeout=PATIENCE)
     model = "Another model" if run.objective == "seq2seq" else "touchstone-mini (ships with Touchstone)"
     pick(lead, lead.main.get_by_role("radio", name=model), model)
     if run.objective == "seq2seq":
@@ -308,6 +319,12 @@ def it_is_started(lead: Person, run: Wanted, t5: str) -> None:
     lead.settled()
 
 
+def be_at(lead: Person, page: str) -> None:
+    """Go there, unless that is where one is: a page that is drawn again closes what was opened on it meanwhile."""
+    if not lead.page.url.partition("?")[0].endswith(f"/{page}"):
+        lead.go(page)
+
+
 def pick(lead: Person, choice: Locator, words: str) -> None:
     """One of several, by its words."""
     target = lead.main.get_by_text(words, exact=True).filter(visible=True).first
@@ -316,7 +333,7 @@ def pick(lead: Person, choice: Locator, words: str) -> None:
 
 
 def its_run_shows_figures_and_its_version(lead: Person, run: Wanted, number: int) -> None:
-    lead.go("training")
+    be_at(lead, "training")
     lead.choose("Run", re.compile(f"^{number}: Learns {run.objective}"))
     lead.sees(f"Run {number} has finished", seconds=LONG)
     lead.settled()
