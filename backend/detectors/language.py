@@ -167,13 +167,12 @@ def _features(texts: Sequence[bytes]) -> list[npt.NDArray[np.int32]]:
     for column, place in enumerate(order):
         signs[: lengths[column], column] = np.frombuffer(texts[place], np.uint8)
     met = np.full(signs.shape, -1, np.int32)
-    state = np.zeros(len(texts), np.int64)
+    state: npt.NDArray[Any] = np.zeros(len(texts), np.int64)
     going = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left").tolist()  # texts that are longer than each place
     for place, many in enumerate(going):
         state = model.moves[model.rows[state[:many]] + signs[place, :many]]
         met[place, :many] = model.features[state]
-    met = np.ascontiguousarray(met.T)
-    found = dict(zip(order, (row[row >= 0] for row in met), strict=True))
+    found = dict(zip(order, (row[row >= 0] for row in np.ascontiguousarray(met.T)), strict=True))
     return [found[place] for place in range(len(texts))]
 
 
