@@ -259,7 +259,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--config", required=True, help="an EvaluateConfig as JSON")
     sub.add_argument("--out", required=True, help="the folder for report.json and responses.jsonl")
     _add_generate(add("generate", _generate, "Answer one prompt, or one a line from standard input."))
-    sub = add("export", _export, "Take a run's chat model along, checked against the training model, with its card.")
+    sub = add("export", _export, "Take a run's model along, checked against the training model, with its card.")
     sub.add_argument("--run", required=True, help="the run folder")
     sub.add_argument("--as", dest="form", choices=("adapter", "merged"), required=True, help="LoRA weights, or whole weights")
     sub.add_argument("--out", required=True, help="the folder to write")
