@@ -357,7 +357,7 @@ def test_only_leads_import_and_only_into_a_project_that_there_is(desk_on_sqlite:
 
 
 def test_a_failure_half_way_leaves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(importing.audit, "record", full)
