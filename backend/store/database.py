@@ -18,13 +18,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, create_engine
 
-from backend.errors import ServiceUnavailable
+from backend.errors import IntegrityViolated, ServiceUnavailable
 from backend.store import tables as tables  # a foreign key may name any table: whoever has a database has them all
 
 BUSY_SECONDS = 30
@@ -67,9 +67,9 @@ class Database:
             yield session
 
     @contextmanager
-    def _session(self, engine: Engine) -> Iterator[Session]:
+    def _session(self, bind: Engine | Connection) -> Iterator[Session]:
         try:
-            with Session(engine, expire_on_commit=False) as session:
+            with Session(bind, expire_on_commit=False) as session:
                 yield session
         except (OperationalError, PoolTimeout) as error:
             if "full" in str(getattr(error, "orig", "")) or "No space left" in str(getattr(error, "orig", "")):
@@ -86,17 +86,40 @@ class Database:
                 ) from error
             raise
 
-    def migrate(self) -> None:
-        """Bring the schema to the newest revision. Safe to call at every start and from several processes."""
+    def migrate(self, to: str = "head") -> None:
+        """Bring the schema to the newest revision, or to another. Safe to call at every start and from several processes.
+
+        On SQLite some changes make a table anew, and dropping the old one would break what refers to it: so foreign keys are
+        looked at once, before the commit, and not at every statement.
+        """
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        with self._session(self._writer) as session:
-            connection = session.connection()
+        with self._writer.connect() as connection, self._keys_looked_at_later(connection), self._session(connection) as session:
             if not self.is_sqlite:
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236401)")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+                session.connection().exec_driver_sql("SELECT pg_advisory_xact_lock(7236401)")
+            before = MigrationContext.configure(session.connection()).get_current_revision()
+            config.attributes["connection"] = session.connection()
+            command.upgrade(config, to)
+            if self.is_sqlite and before != MigrationContext.configure(session.connection()).get_current_revision():
+                broken = session.connection().exec_driver_sql("PRAGMA foreign_key_check").first()
+                if broken is not None:
+                    raise IntegrityViolated(
+                        f"The migration would break what the table {broken[0]} refers to; nothing was changed."
+                    )
             session.commit()
+
+    @contextmanager
+    def _keys_looked_at_later(self, connection: Connection) -> Iterator[None]:
+        """SQLite takes the setting between transactions alone."""
+        raw = connection.connection.driver_connection
+        if not self.is_sqlite or raw is None:
+            yield
+            return
+        raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            yield
+        finally:
+            raw.execute("PRAGMA foreign_keys=ON")
 
     def revision(self) -> tuple[str | None, str | None]:
         """(revision of this database, newest revision that the code knows)."""

@@ -53,9 +53,9 @@ def upgrade() -> None:
     with op.batch_alter_table("gpu", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_gpu_job_id"), ["job_id"], unique=False)
 
-    with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("gpus", sa.Integer(), server_default="1", nullable=False))
-        batch_op.add_column(sa.Column("gpus_only", sa.Boolean(), server_default=sa.false(), nullable=False))
+    # Not in a batch: that would make the whole table anew on SQLite.
+    op.add_column("job", sa.Column("gpus", sa.Integer(), server_default="1", nullable=False))
+    op.add_column("job", sa.Column("gpus_only", sa.Boolean(), server_default=sa.false(), nullable=False))
 
     # ### end Alembic commands ###
 
