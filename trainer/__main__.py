@@ -22,6 +22,7 @@ from typing import Any
 
 from trainer import contract, member
 from trainer.contract import ConfigError, Decoding, EvaluateConfig, Exit, TrainConfig, read_json
+from trainer.folder import Refused, held, is_disk_full
 
 log = logging.getLogger("trainer")
 
@@ -33,12 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.simplefilter("ignore", FutureWarning)  # of the libraries about each other
     if member.is_started_by_us():
         return _as_member(options)
+    if member.is_one_of_several() and int(os.environ["RANK"]):
+        return _beside_the_chief(options)
     out = _run_folder(options)
     try:
         return int(options.command(options))
     except Exception as error:
         code, kind, message = classify(error)
-        if code is Exit.CRASH:
+        if isinstance(error, Refused):
+            out = None
+        if code is Exit.CRASH and type(error).__name__ != "Failed":
             log.exception("the program crashed")
     if out is not None and out.is_dir() and code is not Exit.STOPPED:
         from trainer.folder import RunFolder
@@ -48,12 +53,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(code)
 
 
+def _beside_the_chief(options: argparse.Namespace) -> int:
+    """One of several processes that torchrun was started with by hand: the first one writes and prints for all."""
+    log.setLevel(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return int(options.command(options))
+    except Exception as error:
+        code, _, message = classify(error)
+        if code is Exit.CRASH:
+            log.exception(message)
+        return int(code)
+
+
 def _as_member(options: argparse.Namespace) -> int:
     """One of a run's processes, which leaves how it ended for the one that started it. That one prints the result."""
     if int(os.environ.get("RANK", "0")):
         log.setLevel(logging.WARNING)
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        member.end_with_parent()
+        member.end_with_starters()
     code, kind, message = Exit.OK, "", ""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -68,13 +86,13 @@ def _as_member(options: argparse.Namespace) -> int:
 
 def classify(error: BaseException) -> tuple[Exit, str, str]:
     """Exit code, kind (as in `error.json`) and a message to act on."""
-    from trainer.folder import is_disk_full
     from trainer.processes import Failed
 
     if isinstance(error, Failed):
         return error.code, error.kind, str(error)
     kinds: dict[str, tuple[Exit, str]] = {
         "ConfigError": (Exit.BAD_INPUT, "bad_config"),
+        "Refused": (Exit.BAD_INPUT, "bad_config"),
         "BadData": (Exit.BAD_INPUT, "bad_data"),
         "BadModel": (Exit.BAD_INPUT, "bad_model"),
         "BadTemplate": (Exit.BAD_INPUT, "bad_model"),
@@ -126,9 +144,11 @@ def _read_train_config(path: str) -> TrainConfig:
 
 
 def _plan(options: argparse.Namespace) -> int:
+    config = _read_train_config(options.config)
+    if options.out and any((Path(options.out) / name).exists() for name in (contract.CHECKPOINTS, contract.METRICS)):
+        raise Refused(f"{options.out} holds a run; name another folder for the plan.")
     from trainer import preflight
 
-    config = _read_train_config(options.config)
     told = preflight.describe(config)
     if options.out:
         from trainer.folder import RunFolder, write_json
@@ -140,7 +160,7 @@ def _plan(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     config, out = _read_train_config(options.config), Path(options.out)
     if (out / contract.CHECKPOINTS).exists() or (out / contract.RESULT).exists():
-        raise ConfigError(f"{out} holds a run already; use 'resume {out}' to go on with it, or another folder.")
+        raise Refused(f"{out} holds a run already; use 'resume {out}' to go on with it, or another folder.")
     return _print(_train(config, out, resume=False))
 
 
@@ -150,11 +170,12 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
         from trainer.processes import train_together
 
         return train_together(config, out, resume=resume)
+    from trainer.folder import StopRequest
     from trainer.loop import train
     from trainer.world import joined
 
-    with joined() as among:
-        return train(config, out, resume=resume, among=among, parts=member.parts())
+    with joined() as among, held(out) if among.is_chief else contextlib.nullcontext():
+        return train(config, out, resume=resume, stop=StopRequest(out), among=among, parts=member.parts())
 
 
 def _search(options: argparse.Namespace) -> int:
@@ -164,17 +185,19 @@ def _search(options: argparse.Namespace) -> int:
     if not config.config.data:
         raise ConfigError("data must name the snapshot folder.")
     if (out / contract.STUDY).exists():
-        raise ConfigError(f"{out} holds a search already; use 'resume {out}' to go on with it, or another folder.")
+        raise Refused(f"{out} holds a search already; use 'resume {out}' to go on with it, or another folder.")
     from trainer.search import search
 
-    return _print(search(config, out))
+    with held(out):
+        return _print(search(config, out))
 
 
 def _resume_search(folder: Path) -> int:
     from trainer.search import search
     from trainer.spaces import SearchConfig
 
-    return _print(search(SearchConfig.from_json(read_json(folder / contract.SEARCH)), folder, resume=True))
+    with held(folder):
+        return _print(search(SearchConfig.from_json(read_json(folder / contract.SEARCH)), folder, resume=True))
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -183,7 +206,12 @@ def _resume(options: argparse.Namespace) -> int:
         return _print(read_json(folder / contract.RESULT))
     if (folder / contract.SEARCH).exists():
         return _resume_search(folder)
-    return _print(_train(_read_train_config(str(folder / contract.CONFIG)), folder, resume=True))
+    if not (folder / contract.CONFIG).exists():
+        raise Refused(f"{folder} holds neither a run nor a search to go on with.")
+    config = _read_train_config(str(folder / contract.CONFIG))
+    if not member.is_started_by_us():
+        (folder / contract.STOP).unlink(missing_ok=True)  # an earlier wish; one from here on counts
+    return _print(_train(config, folder, resume=True))
 
 
 def _evaluate(options: argparse.Namespace) -> int:

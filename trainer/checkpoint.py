@@ -72,7 +72,8 @@ def save(
 
     def fill(target: Path) -> None:
         save_file(weights, target / _WEIGHTS)
-        torch.save({"optimizer": optimizer, "random": list(random)}, target / _OPTIMIZER)
+        with (target / _OPTIMIZER).open("wb") as file:  # by its path torch would not say that the disk is full
+            torch.save({"optimizer": optimizer, "random": list(random)}, file)
         (target / _STATE).write_text(json.dumps(state), encoding="utf-8")
 
     write_whole(path, fill)
@@ -88,6 +89,9 @@ def save_best(folder: Path, *, weights: dict[str, torch.Tensor]) -> None:
 
 def load_best(folder: Path, *, model: Any) -> bool:
     """Puts the best weights back; False when none were kept. Raises Damaged."""
+    before = folder / f".{BEST}.old"
+    if not (folder / BEST).is_dir() and before.is_dir():
+        before.rename(folder / BEST)  # killed between the two renames of `write_whole`
     if not (folder / BEST).is_dir():
         return False
     verify(folder / BEST)

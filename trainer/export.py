@@ -24,7 +24,7 @@ import transformers
 from trainer import contract, holdout, model_card, parity
 from trainer.contract import OBJECTIVES, ConfigError, ModelSpec, TrainConfig, read_json
 from trainer.data import TextFormat
-from trainer.folder import write_json
+from trainer.folder import Refused, write_json
 from trainer.model import (
     BadModel,
     Loaded,
@@ -50,7 +50,7 @@ def export(run: Path, form: str, out: Path, *, told: Mapping[str, Any] | None = 
     """
     config, spec = _spec(run, form)
     if (out / contract.RESULT).exists():
-        raise ConfigError(f"{out} holds an export already; choose another folder.")
+        raise Refused(f"{out} holds an export already; choose another folder.")
     torch.set_num_threads(config.threads)
     where = choose_device(device)
     classes = _classes(run, spec)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
+import logging
 import math
 import os
 import signal
@@ -21,6 +23,9 @@ from typing import Any
 
 from trainer import contract
 from trainer.recorders import Recorder
+from trainer.told import ConfigError
+
+log = logging.getLogger("trainer")
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -28,6 +33,30 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
     os.replace(temporary, path)
+
+
+class Refused(ConfigError):
+    """What was asked would spoil a folder that holds something else; nothing is written there."""
+
+
+@contextlib.contextmanager
+def held(folder: Path, patience: float = 30.0) -> Iterator[None]:
+    """Within, no other process trains in the folder. One that was killed a moment ago may still be ending. Raises Refused."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / contract.LOCK).open("a") as lock:
+        until = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise Refused(f"Another process trains in {folder}. Wait until it has ended, or stop it.") from None
+                time.sleep(0.2)
+            except OSError as error:
+                log.warning("the folder cannot be locked (%s); see that no other process trains there", error)
+                break
+        yield
 
 
 class RunFolder:
@@ -57,7 +86,7 @@ class RunFolder:
         if not path.exists():
             return
         kept = []
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):  # other line breaks may stand in texts
             try:
                 row = json.loads(line)
             except ValueError:

@@ -34,6 +34,8 @@ from trainer.world import ALONE, World
 
 log = logging.getLogger("trainer")
 
+_LOWER = "Lower the learning rate or use precision fp32."
+
 Watch = Callable[[int, float], None]
 """Told the step and the named figure after every validation; what it raises ends the run."""
 
@@ -79,10 +81,10 @@ def train(
     whatever `watch` raises. Of several processes `among` each other every one calls it. Batches are read in `parts` at least.
     """
     run = RunFolder(out) if among.is_chief else Onlooker(out)
-    stop = StopRequest(out) if stop is None else stop
-    if resume and among.is_chief:
-        stop.clear()
-    among.wait()
+    if stop is None:
+        stop = StopRequest(out)
+        if resume:
+            stop.clear()
     with stop.listening():
         if among.is_chief:
             write_json(out / contract.CONFIG, config.to_json())
@@ -223,10 +225,7 @@ class Trainer:
         told = torch.stack((self.world.total(loss), world.joint(norm).to(loss.dtype)))
         loss_value, norm_value = told.tolist()
         if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
-            raise NotFinite(
-                f"The loss became {loss_value} (gradient {norm_value}) at step {self.position.step + 1}. Lower the learning "
-                f"rate ({self.config.learning_rate}) or use precision fp32."
-            )
+            raise NotFinite(f"The loss became {loss_value} (gradient {norm_value}) at step {self.position.step + 1}. {_LOWER}")
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self._updating = True
@@ -287,6 +286,8 @@ class Trainer:
     def _keep_if_best(self, loss: float, figures: dict[str, Any]) -> None:
         position, name = self.position, self.config.best_metric
         value = loss if name == "loss" else figures[name]
+        if not (math.isfinite(loss) and math.isfinite(value)):
+            raise NotFinite(f"On the validation rows {name} became {value} (loss {loss}) at step {position.step}. {_LOWER}")
         best, lower = position.best_value, name in contract.LOWER_IS_BETTER
         if best is None or (value < best if lower else value > best):
             position.best_value, position.best_step, position.worse = value, position.step, 0
@@ -327,16 +328,21 @@ class Trainer:
 
     def _keep_what_is_sound(self) -> None:
         """After a failure between two updates the weights are those of the last whole step: keep them."""
-        finite = all(bool(torch.isfinite(world.own(weight)).all()) for weight in self._weights)
-        if not self.world.any(not finite) and not self._updating and self.position.step > 0:
+        if self._is_finite() and not self._updating and self.position.step > 0:
             self.optimizer.zero_grad(set_to_none=True)
             self._checkpoint()
 
+    def _is_finite(self) -> bool:
+        return not self.world.any(not all(bool(torch.isfinite(world.own(weight)).all()) for weight in self._weights))
+
     def _finish(self) -> dict[str, Any]:
+        if not self._is_finite():
+            raise NotFinite(f"The weights are no numbers after step {self.position.step}. {_LOWER}")
         if self.position.step >= self.plan.total_steps or self.position.ended_early:
             self._checkpoint()
         self.world.wait()
-        checkpoint.load_best(self._run.checkpoints, model=self.loaded.model)
+        if not checkpoint.load_best(self._run.checkpoints, model=self.loaded.model) and self.position.best_step is not None:
+            raise checkpoint.Damaged(f"The best weights (of step {self.position.best_step}) are gone; start a new run.")
         self.loaded.model.eval()
         self._save_final()
         position = self.position

@@ -11,6 +11,8 @@ from typing import Any
 
 ENDS = "TOUCHSTONE_ENDS"
 """Names the folder where each process leaves how it ended: ``<rank>.json`` with code, kind, message."""
+STARTER = "TOUCHSTONE_STARTER"
+"""The process that started the run, where it is on this machine: without it none of the others goes on."""
 PARTS = "TOUCHSTONE_PARTS"
 """How many parts a batch is read in at least."""
 
@@ -44,17 +46,27 @@ def note_end(code: int, kind: str = "", message: str = "") -> None:
     path.write_text(json.dumps({"code": code, "kind": kind, "message": message}, ensure_ascii=False), encoding="utf-8")
 
 
-def end_with_parent() -> None:
-    """End this process when the one that started it is gone: torchrun gives its children sessions of their own, so what ends
-    torchrun's group does not reach them."""
-    parent = os.getppid()
+def end_with_starters() -> None:
+    """End this process when one of those that started it is gone: torchrun gives its children sessions of their own, so what
+    ends its group, or the run's first process alone, does not reach them."""
+    parent, starter = os.getppid(), int(os.environ.get(STARTER, "0"))
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent and (not starter or _lives(starter)):
             time.sleep(0.5)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True, name="parent").start()
+    threading.Thread(target=watch, daemon=True, name="starters").start()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def train_in_ray(given: dict[str, Any]) -> None:

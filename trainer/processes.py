@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,16 +65,11 @@ def train_together(config: TrainConfig, out: Path, *, resume: bool, start: Start
     write_json(out / contract.CONFIG, config.to_json())
     if resume:
         (out / contract.STOP).unlink(missing_ok=True)
-    ends = (out / contract.ENDS).resolve()
     while True:
-        shutil.rmtree(ends, ignore_errors=True)
-        ends.mkdir()
         arguments = ["resume", str(out)] if resume else ["run", "--config", str(out / contract.CONFIG), "--out", str(out)]
-        given = {member.ENDS: str(ends), member.PARTS: str(parts)}
-        with _stopping(out):
-            start(config, arguments, given, out)
-        end = worst(read_ends(ends), config.members)
-        shutil.rmtree(ends, ignore_errors=True)
+        with _ends(out if config.nodes > 1 else None) as ends, _stopping(out):
+            start(config, arguments, {member.ENDS: str(ends), member.PARTS: str(parts)}, out)
+            end = worst(read_ends(ends), config.members)
         if end.code is Exit.OK:
             return contract.read_json(out / contract.RESULT)
         if end.code is not Exit.OUT_OF_MEMORY or parts * config.members >= config.batch_size:
@@ -81,6 +77,23 @@ def train_together(config: TrainConfig, out: Path, *, resume: bool, start: Start
         parts, resume = parts * 2, True
         log.warning("out of memory in one process: batches are read in %d parts from now on", parts)
         run.metric("memory", step=0, parts=parts)
+
+
+@contextmanager
+def _ends(shared: Path | None) -> Iterator[Path]:
+    """A folder for what the processes leave about their ends: one that every machine sees, or of this machine's own, so that a
+    full disk does not keep them from saying so."""
+    if shared is None:
+        with tempfile.TemporaryDirectory(prefix="touchstone-") as own:
+            yield Path(own)
+        return
+    ends = (shared / contract.ENDS).resolve()
+    shutil.rmtree(ends, ignore_errors=True)
+    ends.mkdir()
+    try:
+        yield ends
+    finally:
+        shutil.rmtree(ends, ignore_errors=True)
 
 
 def read_ends(folder: Path) -> list[End]:
@@ -138,6 +151,7 @@ def _by_torchrun(config: TrainConfig, arguments: Sequence[str], given: dict[str,
         "store_type=file",
     ]
     command += ["--nproc-per-node", str(config.processes), "-m", "trainer", *arguments]
+    given = given | {member.STARTER: str(os.getpid())}
     environment = os.environ | given | {"OMP_NUM_THREADS": str(config.threads), "PYTHONPATH": _path()}
     environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     if "lo" in (name for _, name in socket.if_nameindex()):

@@ -31,7 +31,7 @@ def quick(snapshot: Path, **changes: Any) -> TrainConfig:
 
 
 def metrics(run: Path, event: str = "train") -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in (run / contract.METRICS).read_text().splitlines()]
+    rows = [json.loads(line) for line in (run / contract.METRICS).read_text().split("\n") if line]
     return [row for row in rows if row["event"] == event]
 
 
@@ -282,3 +282,57 @@ def test_when_not_even_one_row_fits_the_run_ends_with_what_to_do(
     code = main(["run", "--config", str(write_config(tmp_path, config)), "--out", str(tmp_path / "run")])
     assert code == Exit.OUT_OF_MEMORY
     assert "even one conversation at a time" in json.loads((tmp_path / "run" / contract.ERROR).read_text())["message"]
+
+
+def test_weights_that_are_no_numbers_after_the_last_step_are_no_success(snapshot: Path, tmp_path: Path) -> None:
+    config = quick(snapshot, epochs=1, batch_size=32, learning_rate=1e38, adapter="full")
+    with pytest.raises(loop.NotFinite, match="Lower the learning rate"):
+        loop.train(config, tmp_path / "run")
+    (snapshot / "validation.jsonl").write_text("")
+    with pytest.raises(loop.NotFinite, match="Lower the learning rate"):
+        loop.train(config, tmp_path / "blind")
+    for run in ("run", "blind"):
+        assert not (tmp_path / run / contract.RESULT).exists()
+
+
+def test_what_is_refused_leaves_the_folder_as_it_is(snapshot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, run = write_config(tmp_path, quick(snapshot, epochs=1)), tmp_path / "run"
+    assert main(["run", "--config", str(config), "--out", str(run)]) == Exit.OK
+    assert main(["export", "--run", str(run), "--as", "adapter", "--out", str(tmp_path / "taken")]) == Exit.OK
+
+    def files() -> dict[Path, bytes]:
+        folders = (run, snapshot, tmp_path / "taken")
+        return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+    before = files()
+    for command in (
+        ["run", "--config", str(config), "--out", str(run)],
+        ["plan", "--config", str(config), "--out", str(run)],
+        ["export", "--run", str(run), "--as", "adapter", "--out", str(tmp_path / "taken")],
+        ["resume", str(snapshot)],
+    ):
+        assert main(command) == Exit.BAD_INPUT, command
+        assert "Traceback" not in capsys.readouterr().err
+        assert files() == before, command
+
+
+def test_texts_with_line_breaks_of_other_kinds_outlive_a_resume(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    samples = [{"text": "one\u2028two\x85three"}]
+    run.metric("validation", step=1, samples=samples)
+    run.metric("train", step=2)
+    run.rewind(1)
+    assert metrics(tmp_path, "validation") == [{"event": "validation", "step": 1, "samples": samples}]
+    assert metrics(tmp_path) == []
+
+
+def test_best_weights_that_were_being_replaced_when_the_run_was_killed_are_found(snapshot: Path, tmp_path: Path) -> None:
+    result = loop.train(quick(snapshot), tmp_path / "run")
+    best = tmp_path / "run" / contract.CHECKPOINTS / checkpoint.BEST
+    best.rename(best.with_name(f".{checkpoint.BEST}.old"))
+    again = loop.train(quick(snapshot), tmp_path / "run", resume=True)
+    assert (again["best_step"], again["validation"]) == (result["best_step"], result["validation"])
+    assert best.is_dir()
+    shutil.rmtree(best)
+    with pytest.raises(checkpoint.Damaged, match="best weights"):
+        loop.train(quick(snapshot), tmp_path / "run", resume=True)

@@ -20,6 +20,7 @@ from tests.trainer.test_learning import folder_of
 from tests.trainer.test_loop import metrics, quick, write_config
 from trainer import contract, loop, member
 from trainer.contract import OBJECTIVES, ConfigError, Exit, TrainConfig
+from trainer.folder import Refused, held
 from trainer.processes import End, Failed, train_together, worst
 from trainer.world import ALONE
 
@@ -107,7 +108,6 @@ def test_a_lost_process_ends_the_run_which_goes_on_stops_when_asked_and_ends_in_
     members_of(child)[1].kill()
     assert child.wait(timeout=120) == Exit.CRASH
     assert "Resume goes on" in contract.read_json(run / contract.ERROR)["message"]
-    assert not (run / contract.ENDS).exists()
 
     child = start(tmp_path, "resume", str(run))
     until_step(run, 20, child)
@@ -127,17 +127,21 @@ def test_a_lost_process_ends_the_run_which_goes_on_stops_when_asked_and_ends_in_
 
 
 @pytest.mark.slow
-def test_what_ends_the_one_that_started_them_ends_the_processes(tmp_path: Path) -> None:
+def test_with_the_one_that_started_them_the_processes_end_and_nobody_else_trains_there_meanwhile(tmp_path: Path) -> None:
     config = quick(folder_of(tmp_path, "sft"), epochs=200, batch_size=4, processes=2, measured_answers=0)
     child = start(tmp_path, "run", "--config", str(write_config(tmp_path, config)), "--out", str(tmp_path / "run"))
     until_step(tmp_path / "run", 1, child)
     processes = members_of(child)
     assert len(processes) == 2
-    os.killpg(child.pid, signal.SIGKILL)
+    with pytest.raises(Refused, match="Another process trains"), held(tmp_path / "run", patience=0.1):
+        pass
+    child.kill()  # it alone, and not its group
     child.wait(timeout=30)
     gone, living = psutil.wait_procs(processes, timeout=30)
     assert not living
     assert len(gone) == 2
+    with held(tmp_path / "run", patience=10):
+        pass
 
 
 def leave(folder: str, *codes: int) -> None:
