@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from trainer.rows import Message, Row
 
@@ -27,6 +27,9 @@ DEFAULT_TEMPLATE = (
 
 _WINDOW = 16
 """Batches that are formed from one sorted window: larger pads less, smaller mixes more."""
+
+
+_T = TypeVar("_T")
 
 
 class BadTemplate(ValueError):
@@ -66,6 +69,16 @@ class Example:
             start -= 1
         trained = tuple(start <= index < end for index in range(len(self.tokens)))
         return replace(self, trained=trained, weight=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A conversation as the chat template writes it, and as tokens with their characters."""
+
+    messages: list[Message]
+    text: str
+    tokens: list[int]
+    offsets: list[tuple[int, int]]
 
 
 class ChatFormat:
@@ -120,48 +133,50 @@ class ChatFormat:
 
     def encode(self, row: Row, *, max_length: int) -> Example | None:
         """The row as tokens, without its oldest turns where it is too long; None where even the last exchange is."""
-        messages, dropped = self._safe(row.messages), 0
-        while True:
-            example = self._encode_whole(row, messages, dropped)
-            if len(example.tokens) <= max_length:
-                return example
-            shorter = drop_oldest_turn(messages)
-            if shorter is None:
-                return None
-            messages, dropped = shorter, dropped + 1
+
+        def fits(read: _Read) -> bool:
+            return len(read.tokens) <= max_length
+
+        read, dropped = _first_that_fits(self._safe(row.messages), self._read, fits)
+        return self._example(row, read, dropped) if fits(read) else None
 
     def encode_answers(self, row: Row, answers: Sequence[str], *, max_length: int) -> tuple[Example, ...] | None:
         """One example an answer, after the same prompt, with only that answer trained. Oldest turns go first where the longest
         is too long; None where even the last exchange is."""
-        prompt, dropped = self._safe(row.prompt), 0
         said = [{"role": "assistant", "content": self.defuse(answer)} for answer in answers]
-        while True:
-            made = tuple(self._encode_whole(row, [*prompt, answer], dropped).last_answer() for answer in said)
-            if max(len(example.tokens) for example in made) <= max_length:
-                return made
-            shorter = drop_oldest_turn([*prompt, said[0]])
-            if shorter is None:
-                return None
-            prompt, dropped = shorter[:-1], dropped + 1
 
-    def _encode_whole(self, row: Row, messages: list[Message], dropped: int) -> Example:
-        text, spans = self._spans(messages)
+        def read_all(prompt: list[Message]) -> list[_Read]:
+            return [self._read([*prompt, answer]) for answer in said]
+
+        def fits(reads: list[_Read]) -> bool:
+            return max(len(read.tokens) for read in reads) <= max_length
+
+        reads, dropped = _first_that_fits(self._safe(row.prompt), read_all, fits)
+        return tuple(self._example(row, read, dropped).last_answer() for read in reads) if fits(reads) else None
+
+    def _read(self, messages: list[Message]) -> _Read:
+        try:
+            text = self._render(messages)
+        except Exception as error:  # a template is a program of the model's author and may raise anything
+            raise self._template_error(error) from error
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        tokens = encoded["input_ids"]
-        trained = [False] * len(tokens)
-        for start, end in spans:
-            inside = [index for index, (left, right) in enumerate(encoded["offset_mapping"]) if left >= start and right <= end]
-            stops = [index for index in inside if tokens[index] == self.stop_id]
+        return _Read(messages, text, encoded["input_ids"], encoded["offset_mapping"])
+
+    def _example(self, row: Row, read: _Read, dropped: int) -> Example:
+        trained = [False] * len(read.tokens)
+        for start, end in self._spans(read):
+            inside = [index for index, (left, right) in enumerate(read.offsets) if left >= start and right <= end]
+            stops = [index for index in inside if read.tokens[index] == self.stop_id]
             if not stops:
                 raise BadTemplate("An answer's stop token is not among its trained tokens; check the chat template.")
             for index in inside:
                 trained[index] = index <= stops[0]
-        return Example(row.id, tuple(tokens), tuple(trained), row.weight, dropped)
+        return Example(row.id, tuple(read.tokens), tuple(trained), row.weight, dropped)
 
-    def _spans(self, messages: list[Message]) -> tuple[str, list[tuple[int, int]]]:
-        """The conversation's text and the character spans of its answers."""
+    def _spans(self, read: _Read) -> list[tuple[int, int]]:
+        """The character spans of the conversation's answers."""
+        messages, text = read.messages, read.text
         try:
-            text = self._render(messages)
             spans = []
             for index, message in enumerate(messages):
                 if message["role"] != "assistant" or not any(turn["role"] == "user" for turn in messages[:index]):
@@ -176,7 +191,7 @@ class ChatFormat:
             raise self._template_error(error) from error
         if not spans or spans[-1][1] < len(text.rstrip()):
             raise BadTemplate("The last answer cannot be found in what the chat template writes.")
-        return text, spans
+        return spans
 
     def render(self, messages: Sequence[Message]) -> str:
         """The conversation as the chat template writes it."""
@@ -187,17 +202,16 @@ class ChatFormat:
 
     def encode_prompt(self, messages: Sequence[Message], *, max_length: int) -> tuple[int, ...]:
         """The tokens that an answer is generated after; oldest turns go first when it is too long, then leading tokens."""
-        kept = self._safe(messages)
-        while True:
+
+        def read(kept: list[Message]) -> list[int]:
             try:
                 text = self._render(kept, prompt=True)
             except Exception as error:
                 raise self._template_error(error) from error
-            tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-            shorter = drop_oldest_turn(kept)
-            if len(tokens) <= max_length or shorter is None:
-                return tuple(tokens[-max_length:])
-            kept = shorter
+            return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+        tokens, _ = _first_that_fits(self._safe(messages), read, lambda tokens: len(tokens) <= max_length)
+        return tuple(tokens[-max_length:])
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Generated tokens as text, without chat tokens."""
@@ -218,15 +232,14 @@ class TextFormat:
 
     def encode(self, messages: Sequence[Message], *, max_length: int, cut: bool) -> tuple[int, ...] | None:
         """The tokens, without the oldest turns where they are too many; what is too long still is cut at its end, or None."""
-        kept = list(messages)
-        while True:
-            tokens = self._tokens(kept)
-            if len(tokens) <= max_length:
-                return tokens
-            shorter = drop_oldest_turn(kept)
-            if shorter is None:
-                return self._tokens(kept, max_length) if cut else None
-            kept = shorter
+
+        def read(kept: list[Message]) -> tuple[list[Message], tuple[int, ...]]:
+            return kept, self._tokens(kept)
+
+        (kept, tokens), _ = _first_that_fits(list(messages), read, lambda found: len(found[1]) <= max_length)
+        if len(tokens) <= max_length:
+            return tokens
+        return self._tokens(kept, max_length) if cut else None
 
     def _tokens(self, messages: Sequence[Message], max_length: int | None = None) -> tuple[int, ...]:
         text = self._chat.render(messages) if self._chat else "\n".join(message["content"] for message in messages)
@@ -241,13 +254,34 @@ def _signature(tokenizer: Any) -> str:
     return json.dumps({name: value for name, value in told.items() if name not in ("truncation", "padding")}, sort_keys=True)
 
 
-def drop_oldest_turn(messages: Sequence[Message]) -> list[Message] | None:
-    """Without the oldest question and its answer; system messages stay. None when only one exchange is left."""
+def shorter(messages: Sequence[Message]) -> list[list[Message]]:
+    """Without the oldest question and its answer, without the two oldest, and so on until one exchange is left; system
+    messages stay."""
     head = [message for message in messages if message["role"] == "system"]
     turns = [message for message in messages if message["role"] != "system"]
-    starts = [index for index, message in enumerate(turns) if message["role"] == "user"]
-    later = [index for index in starts if index > 0]
-    return head + turns[later[0] :] if later else None
+    return [head + turns[start:] for start, message in enumerate(turns) if start > 0 and message["role"] == "user"]
+
+
+def _first_that_fits(
+    messages: list[Message], read: Callable[[list[Message]], _T], fits: Callable[[_T], bool]
+) -> tuple[_T, int]:
+    """What is read of the conversation without as few of its oldest turns as make it fit, and how many those are; of the last
+    exchange where nothing fits. A text grows shorter with every turn that goes, so the place is found by halving.
+    """
+    found = read(messages)
+    if fits(found) or not (choices := shorter(messages)):
+        return found, 0
+    low, high = 0, len(choices) - 1
+    found, dropped = read(choices[high]), len(choices)
+    if not fits(found):
+        return found, dropped
+    while low < high:
+        middle = (low + high) // 2
+        if fits(made := read(choices[middle])):
+            found, dropped, high = made, middle + 1, middle
+        else:
+            low = middle + 1
+    return found, dropped
 
 
 def batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from transformers import AutoTokenizer
 
 from tests.trainer.conftest import chat_row, write_snapshot
 from trainer import data
-from trainer.data import BadTemplate, ChatFormat, Example
+from trainer.data import BadTemplate, ChatFormat, Example, TextFormat
 from trainer.model import EMBEDDED_FOLDER
 from trainer.rows import BadData, Row, read_rows, read_split
 
@@ -122,6 +124,75 @@ def test_whatever_people_write_exactly_the_answers_are_trained(turns: list[str])
     assert trained_text(CHAT, example) == expected
 
 
+def naive_shortenings(messages: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
+    """The conversation, and then one turn fewer at a time, as it is stated."""
+    while True:
+        yield messages
+        head = [message for message in messages if message["role"] == "system"]
+        turns = [message for message in messages if message["role"] != "system"]
+        later = [index for index, message in enumerate(turns) if message["role"] == "user" and index > 0]
+        if not later:
+            return
+        messages = head + turns[later[0] :]
+
+
+TALKS = st.lists(
+    st.tuples(st.sampled_from(["user", "user", "assistant", "system"]), st.text("ab <|end|>", min_size=1, max_size=12)),
+    min_size=1,
+    max_size=9,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(TALKS, st.integers(8, 120), st.booleans())
+def test_a_conversation_is_shortened_as_if_one_turn_went_at_a_time(
+    talk: list[tuple[str, str]], room: int, rewrites: bool
+) -> None:
+    chat = REWRITING if rewrites else CHAT
+    prompt = [{"role": role, "content": text} for role, text in (("user", "first"), *talk, ("user", "last"))]
+    said = [{"role": "assistant", "content": text} for text in ("Yes.", "That is so, I think.")]
+    row = Row("r", (*prompt, said[0]), 1.0, {})
+    cuts = list(naive_shortenings(prompt))
+
+    def whole(cut: list[dict[str, str]], answer: int, dropped: int) -> Example:
+        example = chat.encode(Row("r", (*cut, said[answer]), 1.0, {}), max_length=100_000)
+        assert example is not None
+        return replace(example, dropped_turns=dropped)
+
+    one = (whole(cut, 0, dropped) for dropped, cut in enumerate(cuts))
+    assert chat.encode(row, max_length=room) == next((example for example in one if example.length <= room), None)
+
+    both = ([whole(cut, answer, dropped).last_answer() for answer in (0, 1)] for dropped, cut in enumerate(cuts))
+    wanted = next((tuple(pair) for pair in both if max(example.length for example in pair) <= room), None)
+    assert chat.encode_answers(row, [answer["content"] for answer in said], max_length=room) == wanted
+
+    asked = [chat.encode_prompt(cut, max_length=100_000) for cut in cuts]
+    assert chat.encode_prompt(prompt, max_length=room) == next((t for t in asked if len(t) <= room), asked[-1])[-room:]
+
+    text = TextFormat(chat.tokenizer)
+    read = [text.encode(cut, max_length=100_000, cut=False) or () for cut in cuts]
+    fitting = next((tokens for tokens in read if len(tokens) <= room), None)
+    assert text.encode(prompt, max_length=room, cut=False) == fitting
+    assert text.encode(prompt, max_length=room, cut=True) == (fitting or read[-1][:room])
+
+
+def test_a_very_long_conversation_is_shortened_in_few_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat, readings = chat_format(), 0
+    render = chat._render
+
+    def counted(messages: Any, *, prompt: bool = False) -> str:
+        nonlocal readings
+        readings += 1
+        return render(messages, prompt=prompt)
+
+    monkeypatch.setattr(chat, "_render", counted)
+    example = chat.encode(make_row(*(f"turn {number} of many" for number in range(400))), max_length=64)
+    assert example is not None
+    assert example.dropped_turns > 190
+    assert readings < 40
+
+
+REWRITING = chat_format(REWRITES, ("<|im_start|>", "<|im_end|>"))
 CHAT = chat_format()
 
 
