@@ -2,7 +2,8 @@
 
 Promised: a search that was killed goes on with the trial that it was at, from that trial's checkpoint, and asks for the same
 trials as one that was never killed; only the best trial's weights are kept. A trial that cannot be (a value that contradicts
-another, a loss that is no number, too little memory) is marked as failed and the search goes on.
+another or leaves no row to learn from, a loss that is no number, too little memory) is marked as failed and the search goes
+on. Rows that cannot be read end it before the first trial.
 
 Not promised: that the best of few trials is better than chance; folds tell more than one validation split does.
 """
@@ -10,6 +11,7 @@ Not promised: that the best of few trials is better than chance; folds tell more
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import statistics
 import time
@@ -25,16 +27,20 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from trainer import contract, stored
-from trainer.contract import ConfigError, TrainConfig, read_json
+from trainer.contract import SPLITS, ConfigError, TrainConfig, read_json
+from trainer.data import BadTemplate
 from trainer.device import free_memory
 from trainer.folder import RunFolder, StopRequest, write_json
 from trainer.folds import write_folds
 from trainer.loop import NotFinite, Stopped, train
 from trainer.model import BadModel, choose_device
+from trainer.rows import BadData, read_rows, read_split
 from trainer.spaces import Dimension, SearchConfig
 
 log = logging.getLogger("trainer")
 _STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+_FAILURES = (ConfigError, BadData, BadModel, BadTemplate, NotFinite, MemoryError, torch.OutOfMemoryError)
+"""What ends a trial and not the search."""
 _WARM_UP = 4
 """Trials before the first may be pruned."""
 
@@ -61,6 +67,7 @@ class Search:
     def __init__(self, config: SearchConfig, out: Path, stop: StopRequest) -> None:
         self.config, self.out, self._stop = config, out, stop
         self._folder = RunFolder(out)
+        self._refuse_bad_rows()
         towards: Any = config.direction
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         storage = JournalStorage(JournalFileBackend(str(out / contract.STUDY)))
@@ -71,6 +78,15 @@ class Search:
         self._data = [Path(config.config.data)]
         if config.folds:
             self._data = write_folds(self._data[0], out / "folds", folds=config.folds, seed=config.config.seed)
+
+    def _refuse_bad_rows(self) -> None:
+        """What is wrong with the snapshot is wrong with every trial. Folds part its rows anew, so they share nothing yet."""
+        folder, objective = Path(self.config.config.data), self.config.config.objective
+        if self.config.folds:
+            for split in SPLITS[:2]:
+                read_split(folder, split, objective)
+        else:
+            read_rows(folder, objective)
 
     def run(self) -> dict[str, Any]:
         """Every trial, then the best one."""
@@ -128,7 +144,9 @@ class Search:
         except Stopped:
             trial.set_user_attr("seconds", time.monotonic() - started)
             self._stop_here()
-        except (ConfigError, NotFinite, BadModel, MemoryError, torch.OutOfMemoryError) as error:
+        except (*_FAILURES, RuntimeError) as error:
+            if not isinstance(error, _FAILURES) and "can't allocate memory" not in str(error):  # how it runs out on a CPU
+                raise
             state, message = TrialState.FAIL, str(error)[:500]
             log.warning("trial %d failed: %s", trial.number + 1, message)
         trial.set_user_attr("seconds", round(time.monotonic() - started, 3))
@@ -159,6 +177,8 @@ class Search:
         value = told["best_validation_loss"] if config.best_metric == "loss" else told["validation"].get(config.best_metric)
         if value is None:
             raise ConfigError("There are no validation rows to compare trials by. Freeze a snapshot with some, or use folds.")
+        if not math.isfinite(value):
+            raise NotFinite(f"The validation's {config.best_metric} became {value}: the learning rate may be too high.")
         return float(value)
 
     def _watcher(self, trial: optuna.trial.Trial) -> Callable[[int, float], None]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,6 +129,60 @@ def test_a_value_that_cannot_be_fails_its_trial_alone(snapshot: Path, tmp_path: 
     )
     with pytest.raises(ConfigError, match=r"No trial ended well.*lora_dropout"):
         search(SearchConfig.from_json(asked(snapshot, space={"lora_dropout": {"choices": [1.5]}})), tmp_path / "none")
+
+
+def test_a_length_that_no_row_fits_fails_its_trial_alone(snapshot: Path, tmp_path: Path) -> None:
+    base = asked(snapshot)["config"] | {"epochs": 1}
+    space = {"max_length": {"choices": [16, 64]}}
+    result = search(SearchConfig.from_json(asked(snapshot, config=base, space=space, method="grid")), tmp_path / "out")
+    assert (result["failed"], result["best"]["params"]) == (1, {"max_length": 64})
+    failed = next(one for one in trials(tmp_path / "out") if one["state"] == "failed")
+    assert "There is nothing to train on" in failed["message"]
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_a_rate_that_makes_numbers_infinite_fails_its_trial_alone(snapshot: Path, tmp_path: Path, folds: int) -> None:
+    base = asked(snapshot)["config"] | {"epochs": 1}
+    space = {"learning_rate": {"choices": [1e39, 1e-3]}}
+    told = asked(snapshot, config=base, space=space, method="grid", folds=folds)
+    result = search(SearchConfig.from_json(told), tmp_path / "out")
+    assert (result["failed"], result["best"]["params"]) == (1, {"learning_rate": 1e-3})
+    assert [one["state"] for one in trials(tmp_path / "out")] == ["failed", "complete"]
+
+
+def test_a_trial_whose_figure_is_no_number_has_failed(snapshot: Path, tmp_path: Path) -> None:
+    base = asked(snapshot)["config"] | {"epochs": 1}
+    (tmp_path / "out" / "trial-0001").mkdir(parents=True)
+    (tmp_path / "out" / "trial-0001" / contract.RESULT).write_text('{"best_validation_loss": NaN, "validation": {}}')
+    result = search(SearchConfig.from_json(asked(snapshot, config=base, trials=2)), tmp_path / "out")
+    assert (result["failed"], result["best"]["number"]) == (1, 2)
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_rows_that_cannot_be_read_end_a_search_before_its_first_trial(snapshot: Path, tmp_path: Path, folds: int) -> None:
+    whole = (snapshot / "validation.jsonl").read_text(encoding="utf-8")
+    (snapshot / "validation.jsonl").write_text(whole + '{"messages": []}\n', encoding="utf-8")
+    path, out = tmp_path / "search.json", tmp_path / "out"
+    base = asked(snapshot)["config"] | {"epochs": 1}
+    path.write_text(json.dumps(asked(snapshot, config=base, folds=folds, trials=1)))
+    assert main(["search", "--config", str(path), "--out", str(out)]) == Exit.BAD_INPUT
+    assert "validation.jsonl line" in contract.read_json(out / contract.ERROR)["message"]
+    assert not list(out.glob("trial-*"))
+    (snapshot / "validation.jsonl").write_text(whole, encoding="utf-8")
+    assert main(["search", "--config", str(path), "--out", str(out)]) == Exit.OK
+
+
+def test_a_trial_that_memory_runs_out_for_fails_alone_and_a_crash_is_none(
+    snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = SearchConfig.from_json(asked(snapshot, trials=2))
+    monkeypatch.setattr("trainer.search.train", lambda *_, **__: torch.empty(2**50))
+    with pytest.raises(ConfigError, match=r"No trial ended well.*can't allocate memory"):
+        search(config, tmp_path / "small")
+    assert [one["state"] for one in trials(tmp_path / "small")] == ["failed", "failed"]
+    monkeypatch.setattr("trainer.search.train", lambda *_, **__: torch.ones(2) @ torch.ones(3))
+    with pytest.raises(RuntimeError, match="inconsistent tensor size"):
+        search(config, tmp_path / "wrong")
 
 
 def test_one_recipe_is_measured_by_its_folds(tmp_path: Path) -> None:
