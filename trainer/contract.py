@@ -214,7 +214,7 @@ class TrainConfig:
     )
     checkpoint_every: int = describe("Steps between checkpoints that a stopped run resumes from.", default=50, minimum=1)
     keep_checkpoints: int = describe("Checkpoints kept; the oldest go first.", default=2, minimum=1)
-    seed: int = describe("The same seed, data and machine give the same run.", default=0)
+    seed: int = describe("The same seed, data and machine give the same run.", default=0, minimum=0)
     precision: str = describe("'auto': bf16 on a GPU that has it, else fp32.", default="auto", choices=("auto", "fp32", "bf16"))
     packing: str = describe(
         "Whether several conversations share a row, without seeing each other: 'auto' does so where a GPU has attention for "
@@ -269,6 +269,8 @@ class TrainConfig:
                 raise ConfigError(f"{spec.name} must be one of {', '.join(choices)}; it is {value!r}.")
             if minimum is not None and value < minimum:
                 raise ConfigError(f"{spec.name} must be at least {minimum}; it is {value!r}.")
+        if self.seed >= 2**63:
+            raise ConfigError(f"seed must be below 2**63; it is {self.seed}.")
         if not self.learning_rate > 0:
             raise ConfigError("learning_rate must be above 0.")
         if not 0 <= self.lora_dropout < 1:

@@ -6,6 +6,7 @@ A part of the contract: `trainer.contract` hands these names on.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -25,8 +26,8 @@ class Decoding:
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
             raise ConfigError("max_new_tokens must be at least 1.")
-        if self.temperature < 0:
-            raise ConfigError("temperature must be 0 (greedy) or more.")
+        if not 0 <= self.temperature < math.inf:
+            raise ConfigError(f"temperature must be 0 (greedy) or more; it is {self.temperature}.")
         if not 0 < self.top_p <= 1:
             raise ConfigError("top_p must be above 0 and at most 1.")
 
@@ -64,6 +65,8 @@ class EvaluateConfig:
             raise ConfigError("models must have different labels.")
         if self.split not in SPLITS:
             raise ConfigError(f"split must be one of {', '.join(SPLITS)}.")
+        if self.limit is not None and self.limit < 1:
+            raise ConfigError("limit must be at least 1, or left out for every row.")
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict; `from_json` of it gives an equal config."""

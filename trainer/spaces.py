@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from trainer.contract import LOWER_IS_BETTER, ConfigError, TrainConfig
+from trainer.told import is_number
 
 METHODS = {
     "tpe": "learns from the trials so far where good values lie (Optuna's TPE), and stops hopeless trials early",
@@ -98,7 +99,7 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_number(value):
         raise ConfigError(f"{name} takes numbers; {value!r} is none.")
     return float(value)
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import sys
+from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -29,10 +32,42 @@ def from_json(cls: type[Any], value: dict[str, Any]) -> Any:
     known = {spec.name for spec in dataclasses.fields(cls)}
     if unknown := sorted(set(value) - known):
         raise ConfigError(f"Unknown field {', '.join(unknown)}; the fields are {', '.join(sorted(known))}.")
-    try:
-        return cls(**value)
-    except TypeError as error:
-        raise ConfigError(f"A field is missing or has the wrong type: {error}") from error
+    for spec in dataclasses.fields(cls):
+        if spec.name in value:
+            _refuse_wrong_type(spec.name, str(spec.type), value[spec.name])
+        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+            raise ConfigError(f"{spec.name} is missing.")
+    return cls(**value)
+
+
+def _refuse_wrong_type(name: str, wanted: str, value: Any) -> None:
+    """JSON knows neither whole numbers nor which of them are finite; a field that is itself made of fields is left alone."""
+    kind, optional = wanted.removesuffix(" | None"), wanted.endswith(" | None")
+    if kind not in _KINDS or (optional and value is None):
+        return
+    fits, would_do = _KINDS[kind]
+    if not fits(value):
+        shown = repr(value) if len(repr(value)) <= _SHOWN else f"{repr(value)[:_SHOWN]}…"
+        raise ConfigError(f"{name} must be {would_do}{' or null' if optional else ''}; it is {shown}.")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value from JSON is a finite number."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return _is_whole(value) and abs(value) <= sys.float_info.max
+
+
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "int": (_is_whole, "a whole number, written without a point"),
+    "float": (is_number, "a finite number"),
+    "str": (lambda value: isinstance(value, str), "a text"),
+}
+_SHOWN = 60
 
 
 def read_json(path: Path) -> dict[str, Any]:
