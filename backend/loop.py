@@ -363,7 +363,7 @@ def _key() -> dict[str, list[dict[str, Any]]]:
 
 
 def _rows(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in (FOLDER / name).read_text(encoding="utf-8").split("\n") if line]
 
 
 def _looked_at(session: Session, lease: Lease) -> tuple[Record, tuple[Message, ...], list[int]]:

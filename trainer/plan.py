@@ -55,7 +55,8 @@ class Plan:
 def make_plan(
     config: TrainConfig, rows: dict[str, Sequence[Row]], learner: Learner, context: int, folder: Path | None = None
 ) -> Plan:
-    """Encodes the snapshot; the lessons of a large one lie in `folder`. Raises BadData when nothing is left to train on."""
+    """Encodes the snapshot; the lessons of a large one lie in `folder`. Raises BadData when nothing is left to train on, or to
+    validate on where that is asked for."""
     length = min(config.max_length, context)
     measured = {split: learner.lessons(rows[split], length) for split in ("validation", "test")}
     fitting = {split: [lesson for lesson in lessons if lesson is not None] for split, lessons in measured.items()}
@@ -63,6 +64,8 @@ def make_plan(
     if not train:
         reason = f"all {len(rows['train'])} are longer than {length} tokens or have weight 0"
         raise BadData(f"There is nothing to train on: {reason if rows['train'] else 'train.jsonl is empty'}.")
+    if not fitting["validation"]:
+        _refuse_without_validation(config, len(rows["validation"]), length)
     lengths = stored.lengths(train)
     room = (config.batch_tokens or packing.room_for(lengths, batch_size=config.batch_size)) if learner.packs else 0
     passes = math.ceil(len(train) / config.batch_size)
@@ -79,7 +82,7 @@ def make_plan(
         total_steps=per_epoch * config.epochs,
         too_long=too_long,
         shortened=stored.shortened(train),
-        data_hash=_data_hash(train, room),
+        data_hash=_data_hash(train, fitting["validation"], room),
         evaluate_at=frozenset(max(1, round(part * per_epoch / evaluations)) for part in range(1, evaluations + 1)),
         keys=_keys(config, train, rows["train"]),
         room=room,
@@ -98,8 +101,22 @@ def _to_train_on(
     return [lesson for lesson in fitting if lesson.weight > 0], len(rows) - len(fitting)
 
 
-def _data_hash(train: Sequence[Lesson], room: int) -> str:
-    """What decides, with the seed, which rows go together: a run that is resumed must have the same."""
+def _refuse_without_validation(config: TrainConfig, given: int, length: int) -> None:
+    """Nothing can stop a run early or tell its best weights but rows that it is validated on."""
+    asked = f"early_stopping {config.early_stopping}" if config.early_stopping else ""
+    if config.best_metric != "loss":
+        asked = f"{asked} and best_metric {config.best_metric}" if asked else f"best_metric {config.best_metric}"
+    if asked:
+        reason = f"all {given} are longer than {length} tokens or cannot be used" if given else "validation.jsonl is empty"
+        raise BadData(
+            f"There are no validation rows, which {asked} would go by: {reason}. Freeze a snapshot with some, or set "
+            "early_stopping to 0 and best_metric to loss."
+        )
+
+
+def _data_hash(train: Sequence[Lesson], validation: Sequence[Lesson], room: int) -> str:
+    """What decides, with the seed, which rows go together and which weights are best: a run that is resumed must have the
+    same."""
     found = hashlib.sha256()
     if isinstance(train, stored.Stored):
         found.update(train.digest.encode())
@@ -107,6 +124,8 @@ def _data_hash(train: Sequence[Lesson], room: int) -> str:
         for lesson in train:
             found.update(json.dumps(asdict(lesson)).encode())  # type: ignore[call-overload]
     found.update(str(room or "").encode())
+    for lesson in validation:
+        found.update(b"\n" + json.dumps(asdict(lesson)).encode())  # type: ignore[call-overload]
     return found.hexdigest()
 
 

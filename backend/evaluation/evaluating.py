@@ -60,6 +60,8 @@ def start_evaluation(
     `decoding` holds fields of the trainer's Decoding; those left out keep their defaults.
     """
     check(actor, Action.EVALUATE, project_id)
+    if limit is not None and limit < 1:
+        raise InvalidInput("An evaluation needs at least one question. Raise the limit, or leave it out for all of them.")
     candidate, baseline = _compared(session, project_id, candidate_version_id, base_version_id)
     snapshot = _snapshot(session, project_id, candidate, snapshot_id)
     if snapshot.manifest.get("kind") == SnapshotKind.LABELS.value:

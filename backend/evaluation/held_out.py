@@ -29,7 +29,8 @@ def write(folder: Path, questions: Sequence[dict[str, Any]], config: contract.Ev
 def scores(folder: Path, questions: Sequence[dict[str, Any]], label: str) -> dict[str, Any]:
     """A model's exact match and ROUGE-L over all questions, and its exact match where facts changed and where not."""
     changed = {row["id"]: row["changed"] for row in questions}
-    lines = (json.loads(line) for line in (folder / contract.RESPONSES).read_text(encoding="utf-8").splitlines())
+    text = (folder / contract.RESPONSES).read_text(encoding="utf-8")
+    lines = (json.loads(line) for line in text.split("\n") if line)  # texts may hold what splitlines takes for an end
     answered = [row for row in lines if row["label"] == label]
     parts = {part: [row for row in answered if changed[row["id"]] is part] for part in (True, False)}
     return {

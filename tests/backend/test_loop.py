@@ -67,9 +67,13 @@ def test_held_out_answers_are_scored_apart_for_changed_facts(tmp_path: Path) -> 
     config = contract.EvaluateConfig(data=str(tmp_path / "h"), models=(contract.ModelSpec(label="tuned"),))
     held_out.write(tmp_path / "h", questions, config)
     assert contract.EvaluateConfig.from_json(contract.read_json(tmp_path / "h" / contract.CONFIG)) == config
+    said = "one\u2028two\u0085three\x0b"  # what Python takes for ends of lines, and JSON does not
     rows = [
-        {"label": label, "id": str(n), "exact_match": n == 0, "rouge_l": 0.5} for label in ("tuned", "base") for n in range(4)
+        {"label": label, "id": str(n), "text": said, "exact_match": n == 0, "rouge_l": 0.5}
+        for label in ("tuned", "base")
+        for n in range(4)
     ]
-    (tmp_path / "h" / contract.RESPONSES).write_text("\n".join(map(json.dumps, rows)))
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (tmp_path / "h" / contract.RESPONSES).write_text(lines, encoding="utf-8")
     found = held_out.scores(tmp_path / "h", questions, "tuned")
     assert (found["n"], found["exact_match"], found["exact_match_changed_facts"]) == (4, 0.25, 0.5)

@@ -136,6 +136,8 @@ def test_what_cannot_be_compared_is_refused_in_words(sqlite: Database, settings:
             start(session, settings, scene, split=Split.VALIDATION)
         with pytest.raises(InvalidInput, match="temperature"):
             start(session, settings, scene, decoding={"temperature": -1})
+        with pytest.raises(InvalidInput, match="at least one question"):
+            start(session, settings, scene, limit=0)
         with pytest.raises(InvalidInput, match="no run"):
             start(session, settings, scene, candidate_version_id=scene.base.id, base_version_id=scene.candidate.id)
 
