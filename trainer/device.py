@@ -39,3 +39,8 @@ def free_memory(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether that is what an error says: a CPU's is of no kind of its own."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -18,7 +18,7 @@ import torch
 
 from trainer import checkpoint, contract, stored, world
 from trainer.contract import TrainConfig
-from trainer.device import device_name, free_memory, peak_memory
+from trainer.device import device_name, free_memory, peak_memory, ran_out_of_memory
 from trainer.flops import peak_of
 from trainer.folder import Onlooker, RunFolder, StopRequest, write_json
 from trainer.learner import Learner, Lot
@@ -140,7 +140,7 @@ class Trainer:
             position = Position(**restored.state)
             if position.data_hash != self.plan.data_hash:
                 raise BadData(
-                    "The training rows, or how they are packed, are not those of this run's beginning; start a new run instead."
+                    "The training or validation rows, or how they are packed, are not those of this run's beginning; start a new one."
                 )
             if position.base != self.loaded.fingerprint:
                 raise BadData("The base model's weights are not those that this run began with; start a new run instead.")
@@ -197,8 +197,13 @@ class Trainer:
             try:
                 self.one_step([lot for rows in window for lot in self.measuring.lots(rows, self.position.parts)])
                 return
-            except (torch.OutOfMemoryError, MemoryError) as error:
-                if self.world.size > 1 or self._updating or self.position.parts >= max(map(len, window)):
+            except (MemoryError, RuntimeError) as error:
+                if (
+                    not ran_out_of_memory(error)
+                    or self.world.size > 1
+                    or self._updating
+                    or self.position.parts >= max(map(len, window))
+                ):
                     raise
                 self.optimizer.zero_grad(set_to_none=True)
                 self.position.parts *= 2

@@ -29,7 +29,7 @@ from optuna.trial import FrozenTrial, TrialState
 from trainer import contract, stored
 from trainer.contract import SPLITS, ConfigError, TrainConfig, read_json
 from trainer.data import BadTemplate
-from trainer.device import free_memory
+from trainer.device import free_memory, ran_out_of_memory
 from trainer.folder import RunFolder, StopRequest, write_json
 from trainer.folds import write_folds
 from trainer.loop import NotFinite, Stopped, train
@@ -145,7 +145,7 @@ class Search:
             trial.set_user_attr("seconds", time.monotonic() - started)
             self._stop_here()
         except (*_FAILURES, RuntimeError) as error:
-            if not isinstance(error, _FAILURES) and "can't allocate memory" not in str(error):  # how it runs out on a CPU
+            if not isinstance(error, _FAILURES) and not ran_out_of_memory(error):
                 raise
             state, message = TrialState.FAIL, str(error)[:500]
             log.warning("trial %d failed: %s", trial.number + 1, message)
