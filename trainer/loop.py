@@ -139,7 +139,7 @@ class Trainer:
                 log.warning("%s An older checkpoint is used.", reason)
             position = Position(**restored.state)
             if position.data_hash != self.plan.data_hash:
-                raise BadData("The rows, or how they are packed, are not those of this run's beginning; start a new run instead.")
+                raise BadData("The rows, or how they are packed, are not those of this run's beginning; start a new run.")
             if position.base != self.loaded.fingerprint:
                 raise BadData("The base model's weights are not those that this run began with; start a new run instead.")
             self.position = replace(position, parts=max(position.parts, self.position.parts))
@@ -196,12 +196,8 @@ class Trainer:
                 self.one_step([lot for rows in window for lot in self.measuring.lots(rows, self.position.parts)])
                 return
             except (MemoryError, RuntimeError) as error:
-                if (
-                    not ran_out_of_memory(error)
-                    or self.world.size > 1
-                    or self._updating
-                    or self.position.parts >= max(map(len, window))
-                ):
+                divisible = self.world.size == 1 and self.position.parts < max(map(len, window))
+                if not ran_out_of_memory(error) or self._updating or not divisible:
                     raise
                 self.optimizer.zero_grad(set_to_none=True)
                 self.position.parts *= 2
