@@ -139,7 +139,7 @@ class Trainer:
                 log.warning("%s An older checkpoint is used.", reason)
             position = Position(**restored.state)
             if position.data_hash != self.plan.data_hash:
-                raise BadData("The rows, or how they are packed, are not those that this run began with; start a new run instead.")
+                raise BadData("The rows, or how they are packed, are not those it began with; start a new run instead.")
             if position.base != self.loaded.fingerprint:
                 raise BadData("The base model's weights are not those that this run began with; start a new run instead.")
             self.position = replace(position, parts=max(position.parts, self.position.parts))
