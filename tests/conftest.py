@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,7 +68,8 @@ def postgres_new(postgres_server: str) -> Iterator[Callable[[], str]]:
     database.dispose()
     yield lambda: url(make(template))
     with maintenance.connect() as connection:
-        for name in made:
+        # Ours go with their server: dropping hundreds takes half a minute.
+        for name in made if os.environ.get("TEST_DATABASE_URL") else ():
             connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
     maintenance.dispose()
 
