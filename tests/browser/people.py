@@ -56,11 +56,15 @@ class Person:
         return self.page.get_by_role("main")
 
     def go(self, page: str = "") -> None:
-        """Go to a page of the app: by the sidebar where its link is, else by its address."""
+        """Go to a page of the app: by the sidebar where its link is, else by its address. The page that one is on already is
+        opened anew: after a click on its link nothing would tell what was drawn before from what is drawn for it.
+        """
         link = self.page.locator(f'[data-testid="stSidebarNavLink"][href$="/{page}"]')
-        if self.page.url.startswith(self.url) and link.count() == 1 and link.is_visible():
+        there = re.compile(rf"^{re.escape(self.url)}/{page}(\?.*)?$")
+        elsewhere = self.page.url.startswith(self.url) and not there.match(self.page.url)
+        if elsewhere and link.count() == 1 and link.is_visible():
             link.click(timeout=PATIENCE)
-            self.page.wait_for_url(re.compile(rf"^{re.escape(self.url)}/{page}(\?.*)?$"), timeout=PATIENCE)
+            self.page.wait_for_url(there, timeout=PATIENCE)
             self.settled()
         else:
             self.open(page)
