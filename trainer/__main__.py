@@ -22,7 +22,7 @@ from typing import Any
 
 from trainer import contract, member
 from trainer.contract import ConfigError, Decoding, EvaluateConfig, Exit, TrainConfig, read_json
-from trainer.folder import Refused, held, is_disk_full
+from trainer.folder import Refused, RunFolder, StopRequest, held, is_disk_full, write_json
 
 log = logging.getLogger("trainer")
 
@@ -46,8 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if code is Exit.CRASH and type(error).__name__ != "Failed":
             log.exception("the program crashed")
     if out is not None and out.is_dir() and code is not Exit.STOPPED:
-        from trainer.folder import RunFolder
-
         RunFolder(out).error(kind, message)
     print(json.dumps({"error": kind, "message": message}, ensure_ascii=False), file=sys.stderr)
     return int(code)
@@ -56,14 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _beside_the_chief(options: argparse.Namespace) -> int:
     """One of several processes that torchrun was started with by hand: the first one writes and prints for all."""
     log.setLevel(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            return int(options.command(options))
-    except Exception as error:
-        code, _, message = classify(error)
-        if code is Exit.CRASH:
-            log.exception(message)
-        return int(code)
+    return int(_quietly(options)[0])
 
 
 def _as_member(options: argparse.Namespace) -> int:
@@ -72,16 +63,21 @@ def _as_member(options: argparse.Namespace) -> int:
         log.setLevel(logging.WARNING)
     if "TORCHELASTIC_RUN_ID" in os.environ:
         member.end_with_starters()
-    code, kind, message = Exit.OK, "", ""
+    code, kind, message = _quietly(options)
+    member.note_end(code, kind, message)
+    return 0 if code is Exit.STOPPED else int(code)
+
+
+def _quietly(options: argparse.Namespace) -> tuple[Exit, str, str]:
+    """Runs a command without printing its result, and says how it ended, as `classify`."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            options.command(options)
+            return Exit(options.command(options)), "", ""
     except Exception as error:
         code, kind, message = classify(error)
         if code is Exit.CRASH:
             log.exception("the program crashed")
-    member.note_end(code, kind, message)
-    return 0 if code is Exit.STOPPED else int(code)
+        return code, kind, message
 
 
 def classify(error: BaseException) -> tuple[Exit, str, str]:
@@ -151,8 +147,6 @@ def _plan(options: argparse.Namespace) -> int:
 
     told = preflight.describe(config)
     if options.out:
-        from trainer.folder import RunFolder, write_json
-
         write_json(RunFolder(Path(options.out)).path / contract.RESULT, told)
     return _print(told)
 
@@ -170,7 +164,6 @@ def _train(config: TrainConfig, out: Path, *, resume: bool) -> dict[str, Any]:
         from trainer.processes import train_together
 
         return train_together(config, out, resume=resume)
-    from trainer.folder import StopRequest
     from trainer.loop import train
     from trainer.world import joined
 

@@ -16,7 +16,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -146,6 +147,20 @@ def is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
+@contextlib.contextmanager
+def on_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Within, SIGTERM and SIGINT call the handler. Only a program's main thread hears them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
+
+
 class StopRequest:
     """Whether somebody wants the run to stop: the STOP file, or SIGTERM. Asked at every step boundary."""
 
@@ -153,18 +168,9 @@ class StopRequest:
         self._file = folder / contract.STOP
         self._signalled = False
 
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Within, SIGTERM and SIGINT mean: stop at the next step boundary. Only a program's main thread hears them."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def listening(self) -> AbstractContextManager[None]:
+        """Within, SIGTERM and SIGINT mean: stop at the next step boundary."""
+        return on_signals(self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True

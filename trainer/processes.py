@@ -11,22 +11,19 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from trainer import contract, member
 from trainer.contract import ConfigError, Exit, TrainConfig
-from trainer.folder import RunFolder, write_json
+from trainer.folder import RunFolder, on_signals, write_json
 
 log = logging.getLogger("trainer")
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,11 +60,11 @@ def train_together(config: TrainConfig, out: Path, *, resume: bool, start: Start
         raise ConfigError("nodes above 1 needs a Ray cluster: set RAY_ADDRESS, or TOUCHSTONE_LAUNCHER=ray for the worker.")
     run, parts = RunFolder(out), 1
     write_json(out / contract.CONFIG, config.to_json())
-    if resume:
-        (out / contract.STOP).unlink(missing_ok=True)
     while True:
         arguments = ["resume", str(out)] if resume else ["run", "--config", str(out / contract.CONFIG), "--out", str(out)]
-        with _ends(out if config.nodes > 1 else None) as ends, _stopping(out):
+        # A signal becomes the file that every process looks for.
+        stopping = on_signals(lambda number, frame: (out / contract.STOP).touch())
+        with _ends(out if config.nodes > 1 else None) as ends, stopping:
             start(config, arguments, {member.ENDS: str(ends), member.PARTS: str(parts)}, out)
             end = worst(read_ends(ends), config.members)
         if end.code is Exit.OK:
@@ -120,36 +117,12 @@ def worst(ends: Sequence[End], members: int) -> End:
     return next((end for end in ends if end.code is Exit.STOPPED), ends[0])
 
 
-@contextmanager
-def _stopping(out: Path) -> Iterator[None]:
-    """Within, SIGTERM and SIGINT become the file that every process looks for."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        (out / contract.STOP).touch()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _by_torchrun(config: TrainConfig, arguments: Sequence[str], given: dict[str, str], out: Path) -> None:
     """Its own exit code is left alone: the processes say how they ended."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "1", "--max-restarts", "0"]
     # The processes find each other by files: torchrun's servers would listen to the whole network.
-    command += [
-        "--rdzv-backend",
-        "c10d",
-        "--rdzv-endpoint",
-        given[member.ENDS] + "/rendezvous",
-        "--rdzv-conf",
-        "store_type=file",
-    ]
+    command += ["--rdzv-backend", "c10d", "--rdzv-conf", "store_type=file"]
+    command += ["--rdzv-endpoint", given[member.ENDS] + "/rendezvous"]
     command += ["--nproc-per-node", str(config.processes), "-m", "trainer", *arguments]
     given = given | {member.STARTER: str(os.getpid())}
     environment = os.environ | given | {"OMP_NUM_THREADS": str(config.threads), "PYTHONPATH": _path()}

@@ -154,9 +154,7 @@ class _Inside(torch.nn.Module):
 
 def whole(value: Any) -> Any:
     """A tensor with all its parts, on the CPU; what is no tensor, as it is. Asked of all processes where it is cut."""
-    if isinstance(value, DTensor):
-        value = value.full_tensor()
-    return value.detach().cpu() if isinstance(value, torch.Tensor) else value
+    return joint(value).detach().cpu() if isinstance(value, torch.Tensor) else value
 
 
 def joint(value: torch.Tensor) -> torch.Tensor:
