@@ -6,7 +6,6 @@ How `--wait` waits is told in `backend.jobs.waiting`.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from backend.store.frozen import snapshot_id
 from backend.store.models import ModelVersion, Run, Search
 from backend.training import launching, recipes, searching, space_words
 from backend.vocabulary import JobKind, JobStatus
+from trainer import contract
 from trainer.spaces import METHODS
 
 
@@ -123,12 +123,7 @@ def _version_id(session: Session, project_id: int, served_as: str) -> int:
 
 
 def _recipe_file(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path} cannot be read as JSON.") from error
-    if not isinstance(value, dict):
-        raise InvalidInput(f"{path} must hold a JSON object of recipe fields.")
-    return value
+        return contract.read_json(path) if path else {}
+    except contract.ConfigError as error:
+        raise InvalidInput(str(error)) from error
