@@ -4,17 +4,12 @@ there is no cluster.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import os
-import secrets
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,74 +22,35 @@ from backend.store.database import Database
 from backend.store.records import Finding, Record
 from tests.bench.support_pairs import rows
 from tests.factories import a_project, a_record
-from tests.stack import ROOT, free_port
+from tests.ray_nodes import Cluster
+from tests.stack import ROOT
 
 WITH_RAY = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed (pip install -r requirements-cluster.txt)"
 )
 CHECKS = "text,personal,voice"
-STARTED, SECONDS = "Ray runtime started", 120
-
-
-class Cluster:
-    """Two nodes on this machine, as `ray start` makes them, in a folder of their own. Nothing else of Ray is touched."""
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ray"))  # short, because sockets lie in it
-        self.address = f"127.0.0.1:{free_port()}"
-        self.environ = {
-            **os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16), "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_worker_niceness": "0",  # beside other tests they would hardly get a turn
-        }  # fmt: skip
-        self.nodes: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> None:
-        port = self.address.rpartition(":")[2]
-        self._node("--head", "--port", port, "--include-dashboard", "false", "--temp-dir", str(self.folder))
-        self._node("--address", self.address)
-
-    def _node(self, *arguments: str) -> None:
-        log = self.folder / f"node{len(self.nodes)}.log"
-        more = ("--block", "--node-ip-address", "127.0.0.1", "--num-cpus", "1", "--object-store-memory", "100000000")
-        with log.open("wb") as out:
-            program = [sys.executable, "-m", "ray.scripts.scripts", "start", *arguments, *more]
-            node = subprocess.Popen(program, env=self.environ, stdout=out, stderr=out, start_new_session=True)
-        self.nodes.append(node)
-        until = time.monotonic() + SECONDS
-        while STARTED not in log.read_text(errors="replace"):
-            if node.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"A node of Ray did not start:\n{log.read_text(errors='replace')[-2000:]}")
-            time.sleep(0.1)
-
-    def end(self) -> None:
-        for node in reversed(self.nodes):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(node.pid, signal.SIGTERM)
-        for node in self.nodes:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                node.wait(10)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(node.pid, signal.SIGKILL)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def command(self, data: Path, *arguments: str) -> str:
-        """A command of the product, with this cluster as its own."""
-        environ = {**self.environ, "TOUCHSTONE_DATA": str(data), "RAY_ADDRESS": self.address}
-        program = [sys.executable, *arguments]
-        done = subprocess.run(program, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        assert done.stdout.startswith(("{", "[")), (done.stdout, done.stderr[-3000:])
-        return done.stdout
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    made = Cluster()
+    """Both of its nodes look."""
+    made = Cluster(head_processors=1)
     try:
         made.start()
         yield made
     finally:
         made.end()
+
+
+def said_by(cluster: Cluster, data: Path, *arguments: str) -> str:
+    """What a command of the product prints that has this cluster as its own."""
+    environ = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": cluster.token, "RAY_ADDRESS": cluster.joined}
+    program = [sys.executable, *arguments]
+    environ["TOUCHSTONE_DATA"] = str(data)
+    done = subprocess.run(program, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.startswith(("{", "[")), (done.stdout, done.stderr[-3000:])
+    return done.stdout
 
 
 def filled(data: Path) -> Path:
@@ -131,8 +87,8 @@ def test_two_nodes_find_what_two_processes_find(cluster: Cluster, tmp_path: Path
     here, there = filled(tmp_path / "here"), tmp_path / "there"
     shutil.copytree(here, there)
     clean = ("-m", "backend", "clean", "--project", "shop", "--checks", CHECKS)
-    by_processes = json.loads(cluster.command(here, *clean, "--workers", "2"))
-    by_nodes = json.loads(cluster.command(there, *clean, "--on", "ray"))
+    by_processes = json.loads(said_by(cluster, here, *clean, "--workers", "2"))
+    by_nodes = json.loads(said_by(cluster, there, *clean, "--on", "ray"))
     assert by_nodes["records"] == by_processes["records"] == 600
     assert by_nodes["findings"] == by_processes["findings"]
     assert by_nodes["findings"]["markup"] == 12
@@ -166,7 +122,7 @@ print(json.dumps([[one[Check.TEXT].slices[0] for one in piece] for piece in view
 @WITH_RAY
 @pytest.mark.slow
 def test_both_nodes_take_part_and_pieces_come_in_order(cluster: Cluster, tmp_path: Path) -> None:
-    pieces = json.loads(cluster.command(tmp_path, "-c", WHO_LOOKS, str(tmp_path)))
+    pieces = json.loads(said_by(cluster, tmp_path, "-c", WHO_LOOKS, str(tmp_path)))
     assert [[name for name, _ in piece] for piece in pieces] == [[str(10 * n + m) for m in range(n + 1)] for n in range(8)]
     assert len({node for piece in pieces for _, node in piece}) == 2
 

@@ -22,8 +22,8 @@ from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.models import Job
 from backend.vocabulary import JobKind, JobStatus
-from tests.backend.jobs.ray_nodes import Cluster
 from tests.factories import a_project
+from tests.ray_nodes import Cluster
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 QUICK = Pace(lease=30, poll=0.02, stop_training=5.0, stop_other=0.2, kill=0.3)

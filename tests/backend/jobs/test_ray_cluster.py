@@ -18,8 +18,8 @@ from backend.store.database import Database
 from backend.store.models import Job, Run
 from backend.training import controlling, launching
 from backend.vocabulary import JobKind, JobStatus
-from tests.backend.jobs.ray_nodes import Cluster
 from tests.backend.training.conftest import Studio
+from tests.ray_nodes import Cluster
 from trainer import contract
 
 MISSING = [name for name in ("ray", "aiohttp", "aiohttp_cors") if importlib.util.find_spec(name) is None]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from backend.jobs.ray_head import HeadAway, HeadRefused, HttpHead, Told
-from tests.backend.jobs.ray_nodes import free_ports
+from tests.ray_nodes import free_ports
 
 
 class Answers(ThreadingHTTPServer):

@@ -10,9 +10,9 @@ import pytest
 from backend.store.database import Database
 from backend.training import controlling
 from backend.vocabulary import JobStatus
-from tests.backend.jobs.ray_nodes import Cluster
 from tests.backend.jobs.test_ray_cluster import MISSING, a_worker, until
 from tests.backend.training.conftest import Studio
+from tests.ray_nodes import Cluster
 from trainer import contract
 
 pytestmark = [

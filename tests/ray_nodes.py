@@ -1,4 +1,4 @@
-"""A Ray cluster of this machine alone: a head that takes jobs but runs none, and a second node that runs them.
+"""A Ray cluster of this machine alone: a head that takes jobs, and a second node that runs them.
 
 Every process of it carries a mark in its environment, by which it is ended; other clusters of the machine are left alone.
 """
@@ -27,19 +27,24 @@ _ANY_WORKER_PORT = ["--min-worker-port", "0", "--max-worker-port", "0"]
 
 
 class Cluster:
-    """Head and node, with a token; both can be killed and started again at the same address."""
+    """Head and node, with a token; both can be killed and started again at the same address. The head runs nothing unless it
+    is given processors.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, head_processors: int = 0) -> None:
+        self._head_processors = head_processors
         self.token, self._mark = secrets.token_hex(24), secrets.token_hex(8)
         self._folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: sockets lie in it
         self._port, self._jobs, self._clients = free_ports(3)
         self.address = f"http://127.0.0.1:{self._jobs}"
+        self.joined = f"127.0.0.1:{self._port}"
+        """Where a program that runs on the cluster joins it."""
         self._head: subprocess.Popen[bytes] | None = None
         self._second: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start both, and wait until the head takes jobs."""
-        head = ["--head", "--port", str(self._port), "--num-cpus", "0", "--temp-dir", str(self._folder)]
+        head = ["--head", "--port", str(self._port), "--num-cpus", str(self._head_processors), "--temp-dir", str(self._folder)]
         head += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(self._jobs)]
         self._head = self._node(*head, "--ray-client-server-port", str(self._clients))
         until = time.monotonic() + 150
@@ -55,7 +60,7 @@ class Cluster:
 
     def add_node(self) -> subprocess.Popen[bytes]:
         """Start one more node with room for one process."""
-        return self._node("--address", f"127.0.0.1:{self._port}", "--num-cpus", "1")
+        return self._node("--address", self.joined, "--num-cpus", "1")
 
     def kill_head(self) -> None:
         """Kill the head with all that it started, as when its machine goes down, and see the other node end by itself."""
@@ -85,6 +90,7 @@ class Cluster:
         given = {_MARK: self._mark, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
         given |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1", "RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
         given["RAY_raylet_start_wait_time_s"] = "150"  # of a busy machine
+        given["RAY_worker_niceness"] = "0"  # beside other tests they would hardly get a turn
         kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         with (self._folder / "printed").open("ab") as printed:
             return subprocess.Popen(
