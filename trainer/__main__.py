@@ -219,13 +219,14 @@ def _generate(options: argparse.Namespace) -> int:
         max_new_tokens=options.max_new_tokens, temperature=options.temperature, top_p=options.top_p, seed=options.seed
     )
     prompts = [options.prompt] if options.prompt is not None else [line.rstrip("\n") for line in sys.stdin if line.strip()]
-    from trainer import generate, model
+    from trainer import generate, opening
 
-    model.torch.set_num_threads(options.threads)
-    device = model.choose_device("auto")
-    loaded = model.load_base(options.base_model, options.revision, device=device, dtype=model.choose_dtype("auto", device))
-    if options.adapter:
-        loaded = model.load_adapter(loaded, options.adapter)
+    opening.torch.set_num_threads(options.threads)
+    loaded = opening.open_model(
+        contract.ModelSpec(
+            label="asked", base_model=options.base_model, revision=options.revision, adapter=options.adapter or None
+        )
+    )
     system = [{"role": "system", "content": options.system}] if options.system else []
     conversations = [[*system, {"role": "user", "content": prompt}] for prompt in prompts]
     for prompt, answer in zip(prompts, generate.generate(loaded, conversations, decoding), strict=True):
@@ -276,7 +277,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", required=True, help="the folder to write")
     sub = add("resume", _resume, "Go on with a run from its newest sound checkpoint, or with a search.")
     sub.add_argument("folder", help="the folder of the run or search")
-    sub = add("evaluate", _evaluate, "Let models answer a split and measure the answers.")
+    sub = add("evaluate", _evaluate, "Let models answer a split and measure the answers, or judge it and measure the verdicts.")
     sub.add_argument("--config", required=True, help="an EvaluateConfig as JSON")
     sub.add_argument("--out", required=True, help="the folder for report.json and responses.jsonl")
     _add_generate(add("generate", _generate, "Answer one prompt, or one a line from standard input."))

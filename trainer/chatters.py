@@ -20,7 +20,8 @@ from trainer.objectives import TrainedLogits
 from trainer.picked import Picked
 from trainer.rows import Row
 
-_SAMPLE_DECODING = Decoding(max_new_tokens=48)
+SAMPLE_DECODING = Decoding(max_new_tokens=48)
+"""Of the answers that are looked at while a model learns."""
 
 
 class Chatting(Learner):
@@ -40,7 +41,7 @@ class Chatting(Learner):
 
     def answers(self, rows: Sequence[Row]) -> list[str]:
         """Greedy answers."""
-        return [answer.text for answer in generate(self.chat, [row.prompt for row in rows], _SAMPLE_DECODING)]
+        return [answer.text for answer in generate(self.chat, [row.prompt for row in rows], SAMPLE_DECODING)]
 
 
 class Imitation(Chatting):

@@ -98,10 +98,13 @@ STUDY = "study.log"
 REPORT = "report.json"
 """``{"models": {label: {n, loss, perplexity, bits_per_byte, bleu, bleu_signature, rouge_l, exact_match, distinct_1, distinct_2,
 burstiness, extracted, exposure, copied, holdout, …}}}``, each with its n as ``<name>_n`` where that is another one, and low and
-high in ``intervals``; beside it ``suites``: what canaries, copies and holdout were measured on, null where they were not."""
+high in ``intervals``; beside it ``suites``: what canaries, copies and holdout were measured on, null where they were not.
+``holdout_of`` names a model's holdout: models of the T5 family have another than the embedded chat model. Of a classifier it is
+{n, accuracy, macro_f1, loss, confusion}, of a reward model {n, preference_accuracy, margin, loss}, with intervals."""
 RESPONSES = "responses.jsonl"
 """One object a model and row: label, id, prompt, reference, text, loss, tokens, complete, exact_match, rouge_l,
-sentence_bleu, seconds. `prompt` is the last message before the answer; the whole conversation is the row of that id."""
+sentence_bleu, seconds. `prompt` is the last message before the answer; the whole conversation is the row of that id. Of a
+classifier, text and reference are classes, with the share that it gives its own; of a reward model: chosen, rejected, right."""
 PROBE_ANSWERS = "probe_answers.jsonl"
 """One object a model and probe: label, id, text."""
 

@@ -22,7 +22,7 @@ class Objective:
     help: str
     metrics: tuple[str, ...]
     chats: bool = True
-    """Whether the result is a chat model, which can be served, evaluated and promoted."""
+    """Whether the result is a chat model. `WRITERS` are those whose result answers, and so can be served and promoted."""
 
 
 OBJECTIVES = {
@@ -73,7 +73,7 @@ LIKENESS = ("bleu", "rouge_l")
 """Figures of the answers that are written out at a validation."""
 
 WRITERS = tuple(name for name, objective in OBJECTIVES.items() if objective.chats or name == "seq2seq")
-"""Objectives whose model writes answers."""
+"""Objectives whose model writes answers, which can be evaluated, served and promoted."""
 
 
 def metrics_of(objective: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.catalogue import MODELS
-from trainer.contract import EMBEDDED, OBJECTIVES, TrainConfig, metrics_of
+from trainer.contract import EMBEDDED, OBJECTIVES, WRITERS, TrainConfig, metrics_of
 
 _LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "Llama 3.2 Community": "llama3.2", "Gemma terms": "gemma"}
 _LEARNED = {
@@ -50,7 +50,7 @@ _READERS = {
     "reward": ("reward model", "text-classification", "AutoModelForSequenceClassification"),
     "classification": ("classifier", "text-classification", "AutoModelForSequenceClassification"),
 }
-"""What models that do not chat are called, what the hub calls their task, and the class that loads them."""
+"""What models other than chat models are called, what the hub calls their task, and the class that loads them."""
 _RECIPE = (
     "objective", "adapter", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets", "learning_rate", "schedule",
     "batch_size", "accumulation", "epochs", "max_length", "weight_decay", "label_smoothing", "neftune_alpha", "beta", "seed",
@@ -62,7 +62,8 @@ def write(config: TrainConfig, run: Mapping[str, Any], export: Mapping[str, Any]
     {name, figures}, decision.
     """
     parts = [_front_matter(config, export, told), f"# {_line(told.get('name') or Path(config.base_model).name + ', tuned')}"]
-    figures = _measured(config, run) if config.objective in _READERS else _figures(told)
+    evaluated = config.objective in WRITERS and (told.get("figures") or config.objective not in _READERS)
+    figures = _figures(told) if evaluated else _measured(config, run)
     parts += [_about(config, export, told), _recipe(config, run, told), figures, _limits(config, told), _use(config, export)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -132,7 +133,7 @@ def _figures(told: Mapping[str, Any]) -> str:
 
 
 def _measured(config: TrainConfig, run: Mapping[str, Any]) -> str:
-    """How a model that does not chat did on the rows that its run kept aside."""
+    """How a model that no evaluation has measured did on the rows that its run kept aside."""
     test = run.get("test") or {}
     shown = {name: test[name] for name in metrics_of(config.objective) if isinstance(test.get(name), int | float)}
     if not shown:

@@ -12,10 +12,9 @@ from typing import Any
 
 import torch
 
-from trainer.contract import Decoding, TrainConfig
+from trainer.contract import WRITERS, Decoding, TrainConfig
 from trainer.generate import generate
 from trainer.model import BadModel, Loaded, LoadedReader
-from trainer.readers import Translator
 from trainer.rows import Row
 
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
@@ -57,11 +56,9 @@ def _answer(loaded: LoadedReader, text: str) -> torch.Tensor:
 
 def said_by(config: TrainConfig, loaded: Loaded | LoadedReader, rows: Sequence[Row]) -> list[str]:
     """Greedy answers, or a classifier's classes; nothing of a model that only scores."""
-    if isinstance(loaded, Loaded):
+    if config.objective in WRITERS:
         return [answer.text for answer in generate(loaded, [row.prompt for row in rows], Decoding(max_new_tokens=LONGEST))]
-    if config.objective == "seq2seq":
-        with torch.inference_mode():
-            return Translator(config, loaded).answers(rows)
+    assert isinstance(loaded, LoadedReader)
     return [loaded.classes[int(logits.argmax())] for _, logits in logits_of(loaded, rows)] if loaded.classes else []
 
 

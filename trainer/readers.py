@@ -1,4 +1,4 @@
-"""Learners whose result does not chat: T5 translators, reward models, classifiers."""
+"""Learners of other models than chat models: T5 translators, reward models, classifiers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from trainer import lessons, objectives
-from trainer.chatters import imitate, perplexity
+from trainer.chatters import SAMPLE_DECODING, imitate, perplexity
 from trainer.contract import TrainConfig
 from trainer.data import TextFormat
+from trainer.generate import generate
 from trainer.learner import Learner, Lot, Tally, lay, preferences
 from trainer.lessons import Text, TextPair, Translation
 from trainer.model import LoadedReader
@@ -66,13 +67,7 @@ class Translator(Reading):
 
     def answers(self, rows: Sequence[Row]) -> list[str]:
         """Greedy answers."""
-        said = []
-        for row in rows:
-            source = self.format.encode(row.prompt, max_length=self.config.max_length, cut=True) or ()
-            tokens = torch.tensor([source], device=self.loaded.device)
-            written = self.model.generate(input_ids=tokens, max_new_tokens=48, do_sample=False)
-            said.append(str(self.format.tokenizer.decode(written[0].tolist(), skip_special_tokens=True)))
-        return said
+        return [answer.text for answer in generate(self.loaded, [row.prompt for row in rows], SAMPLE_DECODING)]
 
 
 class Reward(Reading):

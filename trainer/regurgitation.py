@@ -24,9 +24,9 @@ import numpy as np
 from trainer.contract import MANIFEST, ConfigError, Decoding, read_json
 from trainer.figures import ratio_bounds, wilson, words
 from trainer.generate import generate
-from trainer.losses import row_losses
-from trainer.model import Loaded
+from trainer.model import Loaded, LoadedReader
 from trainer.rows import BadData, Message, Row
+from trainer.voices import answer_losses
 
 AMONG, GRAM, SHOWN = 127, 8, 50
 _LINKED = 5
@@ -80,14 +80,14 @@ def find_nest(folder: Path) -> Nest | None:
         raise BadData(f"{folder / MANIFEST}: what it tells of canaries cannot be read ({error}).") from error
 
 
-def look_for(nest: Nest, loaded: Loaded) -> dict[str, Any]:
+def look_for(nest: Nest, loaded: Loaded | LoadedReader) -> dict[str, Any]:
     """Extraction and exposure of every canary in one model."""
     prompts = [canary.prompt for canary in nest.canaries]
     said = generate(loaded, prompts, Decoding(max_new_tokens=_LONGEST))
     rows: list[dict[str, Any]] = []
     for canary, answer in zip(nest.canaries, said, strict=True):
         others = nest.others(canary)
-        own, *rest = row_losses(loaded, [canary.row(secret) for secret in (canary.secret, *others)])
+        own, *rest = answer_losses(loaded, [canary.row(secret) for secret in (canary.secret, *others)])
         if own is None:
             continue
         better = sum(loss is not None and loss.total < own.total for loss in rest)

@@ -1,7 +1,8 @@
 """The models that the engine holds in memory: found by name in a folder, loaded when asked for, the least used dropped.
 
-Base weights are loaded once and shared by all adapters on them. Names are restricted, so that none can lead out of the
-folder. Not safe for several threads at once: the engine gives it one.
+They are chat models and models of the T5 family; what scores or sorts texts has nothing to say. Base weights are loaded once
+and shared by all adapters on them. Names are restricted, so that none can lead out of the folder. Not safe for several threads
+at once: the engine gives it one.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import itertools
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import peft
 
 from trainer.contract import EMBEDDED, SERVED, ConfigError, ModelSpec, read_json
-from trainer.model import BadModel, Loaded, check_fits, choose_device, choose_dtype, load_base
+from trainer.model import BadModel, Loaded, LoadedReader, check_fits, choose_device, choose_dtype
+from trainer.opening import Kind, kind_of, open_base
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 
@@ -62,7 +64,7 @@ def find(folder: Path, name: str) -> ModelSpec:
 class _Base:
     """One base model; `wrapped` is PEFT's view of it once an adapter was put on it."""
 
-    plain: Loaded
+    plain: Loaded | LoadedReader
     wrapped: Any = None
     adapters: dict[str, str] = field(default_factory=dict)
 
@@ -77,22 +79,22 @@ class Shelf:
         self._counter = itertools.count()
 
     @contextlib.contextmanager
-    def model(self, name: str) -> Iterator[Loaded]:
+    def model(self, name: str) -> Iterator[Loaded | LoadedReader]:
         """The named model, ready to generate while the context lasts. Raises UnknownModel or BadModel."""
         spec = find(self.folder, name)
         key = (spec.base_model, spec.revision, _stamp(spec.adapter))
         base = self._base(spec)
         if spec.adapter is not None:
-            self._put_on(base, spec.adapter, str(key[2]))
+            self._put_on(base, spec, str(key[2]))
         self._used[key] = None
         self._used.move_to_end(key)
         self._drop_unused()
         if spec.adapter is not None:
             base.wrapped.set_adapter(base.adapters[str(key[2])])
-            yield Loaded(base.wrapped, base.plain.format, base.plain.device)
+            yield replace(base.plain, model=base.wrapped)
         elif base.wrapped is not None:
             with base.wrapped.disable_adapter():
-                yield Loaded(base.wrapped, base.plain.format, base.plain.device)
+                yield replace(base.plain, model=base.wrapped)
         else:
             yield base.plain
 
@@ -104,16 +106,17 @@ class Shelf:
     def _base(self, spec: ModelSpec) -> _Base:
         key = (spec.base_model, spec.revision)
         if key not in self._bases:
-            device = choose_device("auto")
-            dtype = choose_dtype("auto", device)
-            self._bases[key] = _Base(load_base(spec.base_model, spec.revision, device=device, dtype=dtype))
+            kind, device = _speaking(spec), choose_device("auto")
+            self._bases[key] = _Base(open_base(spec, kind, device, choose_dtype("auto", device)))
         return self._bases[key]
 
-    def _put_on(self, base: _Base, path: str, stamp: str) -> None:
+    def _put_on(self, base: _Base, spec: ModelSpec, stamp: str) -> None:
+        path = str(spec.adapter)
         if stamp in base.adapters:
             return
         if not (Path(path) / "adapter_config.json").is_file():
             raise BadModel("The model's adapter folder is missing or incomplete.")
+        _speaking(spec)
         check_fits(base.plain, path)
         name = f"adapter{next(self._counter)}"  # PEFT allows no dots in its names
         try:
@@ -136,6 +139,14 @@ class Shelf:
                     base.plain.model, base.wrapped = base.wrapped.unload(), None
             if not any(key[:2] == (base_model, revision) for key in self._used):
                 del self._bases[(base_model, revision)]
+
+
+def _speaking(spec: ModelSpec) -> Kind:
+    """What the model is. Raises BadModel for one that writes no answers."""
+    kind = kind_of(spec)
+    if kind is Kind.JUDGE:
+        raise BadModel(f"The model '{spec.label}' scores or sorts texts. It writes no answers, so it cannot be served.")
+    return kind
 
 
 def _stamp(adapter: str | None) -> str | None:

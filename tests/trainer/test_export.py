@@ -146,6 +146,9 @@ def test_what_does_not_chat_is_taken_along_and_gives_the_same_logits(
     assert front["pipeline_tag"] == ("text2text-generation" if objective == "seq2seq" else "text-classification")
     assert "On 2 test rows" in card
     if objective == "seq2seq":
+        told = {"figures": {"n": 7, "rouge_l": 0.5, "intervals": {"rouge_l": [0.4, 0.6]}}}
+        export.export(reader_runs[objective], form, tmp_path / "told", told=told)
+        assert "| ROUGE-L (0 to 1) | 0.5 (0.4 to 0.6)" in (tmp_path / "told" / export.CARD).read_text()
         assert transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "out").config.is_encoder_decoder
         with pytest.raises(ConfigError, match="Export it merged"):
             export.export(reader_runs[objective], "adapter", tmp_path / "x")
