@@ -6,6 +6,7 @@ this package.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -142,6 +143,7 @@ def _is_listed(text: str, span: Span) -> bool:
     return False
 
 
+@functools.lru_cache(maxsize=16)
 def reads_foreign(text: str) -> bool:
     """Whether a text is likely not English: by Spanish marks, or by words of other languages and words with accents among
     those that are no names: what is in lower case, and what begins a sentence.
@@ -151,11 +153,17 @@ def reads_foreign(text: str) -> bool:
     told = count = 0
     for match in _WORD.finditer(text):
         word = match[0].lower()
-        begins = match.start() == 0 or text[: match.start()].rstrip(" \"'“(")[-1:] in ".?!\n"
         count += 1
-        if match[0][0].islower() or begins:
+        if match[0][0].islower() or _begins(text, match.start()):
             told += not word.isascii() or ("X" in gazetteer.flags(word) and gazetteer.rank(word) in "01")
     return told * 3 >= count > 0 or (told >= 2 and told * 6 >= count)
+
+
+def _begins(text: str, place: int) -> bool:
+    """Whether a sentence begins there."""
+    while place and text[place - 1] in " \"'“(":
+        place -= 1
+    return place == 0 or text[place - 1] in ".?!\n"
 
 
 def _again(text: str, found: list[Span]) -> Iterator[Span]:

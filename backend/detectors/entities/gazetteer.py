@@ -58,6 +58,7 @@ def _street_ends() -> tuple[str, ...]:
     return tuple(sections()["street_end"])
 
 
+@functools.lru_cache(maxsize=65_536)
 def flags(word: str) -> str:
     """What lists hold the lower-cased word, one letter a list."""
     held = "".join(letter for letter, words in _words() if word in words)

@@ -50,6 +50,8 @@ _AGE = re.compile(
 )
 _NUMBER = re.compile(r"(?<!\w)[1-9]")
 """Where an age may begin."""
+_YEARS_AFTER, _AGE_WORDS = re.compile(r"\d[ -]?[yY]"), ("age", "turn")
+"""A text with an age holds what the one finds, or one of the others."""
 _LEAST_AGE = re.compile(r"[ -]?(?:years?|yrs?)?[ -]?(?:old|of age)? ?(?:or|and|\+) ?(?:older|over|above|more|younger|under)?")
 """After the number: a rule about ages, not somebody's age."""
 _AGE_OF = re.compile(
@@ -58,9 +60,10 @@ _AGE_OF = re.compile(
     r"(1[01]\d|[1-9]\d)(?=\s*(?:[.,!?;]|$)(?!\d)|\s+(?:and|now|but|when|at the time|from|with|living)\b)",
     re.IGNORECASE,
 )
-_BEFORE_AN_AGE = re.compile(r"(?:[ai]m|'m|is|'s|was|be|only|just|now|already|about) [1-9]", re.IGNORECASE)
-"""What stands before a number that `_AGE_OF` finds, with its first digit."""
+_BEFORE_AN_AGE = ("am", "im", "'m", "is", "'s", "was", "be", "only", "just", "now", "already", "about")
+"""What stands before the space before a number that `_AGE_OF` finds."""
 _AFTER_A_SPACE = re.compile(r" [1-9]")
+_LONGEST_BEFORE = max(map(len, _BEFORE_AN_AGE))
 _LETTER_AND_DIGIT = re.compile(r"[A-Z]\d")
 _ZIP = re.compile(
     r"\b(?:zip(?:[ -]?code)?|post(?:al)?[ -]?code|postcode|plz)\b(?: (?:is|was|to|number|of))?[ :#=-]{1,3}"
@@ -97,12 +100,16 @@ def _dated(text: str, start: int, end: int, score: float) -> Span:
 
 def ages(text: str) -> Iterator[Span]:
     """Ages: the number alone."""
-    for number in _NUMBER.finditer(text):
+    may_hold = _may_hold(text, _AGE_WORDS) or _YEARS_AFTER.search(text)
+    for number in _NUMBER.finditer(text) if may_hold else ():
         match = _AGE.match(text, number.start())
         if match is None or _LEAST_AGE.match(text, match.end()):
             continue
         yield Span(match.start(), match.end(), Entity.AGE, 0.8)
-    may_hold = not text.isascii() or (_AFTER_A_SPACE.search(text) and _BEFORE_AN_AGE.search(text))
+    may_hold = not text.isascii() or any(
+        text[max(0, number.start() - _LONGEST_BEFORE) : number.start()].lower().endswith(_BEFORE_AN_AGE)
+        for number in _AFTER_A_SPACE.finditer(text)
+    )
     for match in _AGE_OF.finditer(text) if may_hold else ():
         yield Span(match.start(1), match.end(1), Entity.AGE, 0.7)
 

@@ -48,7 +48,7 @@ def test_the_best_paths_are_those_of_trying_all(lengths: list[int], seed: int) -
 def test_forgetting_what_was_seen_changes_nothing() -> None:
     model = tagger.Tagger()
     before = model.find_many(TEXTS)
-    model._memory._count = 10**9
+    model._memory._tables[0].count = 10**9
     assert model._memory.is_full
     assert model.find_many(TEXTS) == before
     assert not model._memory.is_full
