@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer import contract, member
+from trainer import contract, manual, member
 from trainer.contract import ConfigError, Decoding, EvaluateConfig, Exit, TrainConfig, read_json
 from trainer.folder import Refused, RunFolder, StopRequest, held, is_disk_full, write_json
 
@@ -252,8 +252,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Trains, evaluates and serves chat models.")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
+    def add(name: str, command: Callable[[argparse.Namespace], int], text: str, more: str = "") -> argparse.ArgumentParser:
+        written = argparse.RawDescriptionHelpFormatter if more else argparse.HelpFormatter
+        sub = commands.add_parser(name, help=text, description=text, epilog=more, formatter_class=written)
         sub.set_defaults(command=command)
         return sub
 
@@ -262,22 +263,26 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--steps", type=int, default=1400, help="training steps (default: %(default)s, as shipped)")
     sub = add("shop", _shop, "Write the sample project's files.")
     sub.add_argument("--out", required=True, help="the folder to write the files to")
+    about = manual.of_runs()
     sub = add(
-        "plan", _plan, "Say what a run would do, without keeping anything: rows, tokens, steps, time, memory, one conversation."
+        "plan",
+        _plan,
+        "Say what a run would do, without keeping anything: rows, tokens, steps, time, memory, one conversation.",
+        about,
     )
     sub.add_argument("--config", required=True, help="a TrainConfig as JSON")
     sub.add_argument("--out", help="a folder to write the plan to as well, as result.json")
-    sub = add("run", _run, "Train. SIGTERM or a file STOP in the run folder stops it with a checkpoint.")
+    sub = add("run", _run, "Train. SIGTERM or a file STOP in the run folder stops it with a checkpoint.", about)
     sub.add_argument("--config", required=True, help="a TrainConfig as JSON")
     sub.add_argument("--out", required=True, help="the run folder to write")
-    sub = add("search", _search, "Try a recipe with other values, by grid, by chance or by Optuna, and cross-validate.")
-    sub.add_argument(
-        "--config", required=True, help="a SearchConfig as JSON: config, space, method, trials, folds, prune, hours"
-    )
+    told = "Try a recipe with other values, by grid, by chance or by Optuna, and cross-validate."
+    sub = add("search", _search, told, manual.SEARCHES)
+    sub.add_argument("--config", required=True, help="a SearchConfig as JSON")
     sub.add_argument("--out", required=True, help="the folder to write")
     sub = add("resume", _resume, "Go on with a run from its newest sound checkpoint, or with a search.")
     sub.add_argument("folder", help="the folder of the run or search")
-    sub = add("evaluate", _evaluate, "Let models answer a split and measure the answers, or judge it and measure the verdicts.")
+    told = "Let models answer a split and measure the answers, or judge it and measure the verdicts."
+    sub = add("evaluate", _evaluate, told, manual.EVALUATIONS)
     sub.add_argument("--config", required=True, help="an EvaluateConfig as JSON")
     sub.add_argument("--out", required=True, help="the folder for report.json and responses.jsonl")
     _add_generate(add("generate", _generate, "Answer one prompt, or one a line from standard input."))
