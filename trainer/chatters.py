@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -90,7 +90,7 @@ class Imitation(Chatting):
         """Nats, and how many tokens would be the likeliest."""
         picked = lot.picked
         logits = self.logits_of(lot.tokens, picked.places, lot.packed)
-        return imitate(logits, picked.targets, picked.counts, label_smoothing=self.doubt())
+        return imitate(logits, picked.targets, picked.counts, label_smoothing=self.doubt(), nats=self.nats)
 
     def figures(self, loss: float, tally: dict[str, Any]) -> dict[str, Any]:
         """Perplexity and token accuracy."""
@@ -98,10 +98,15 @@ class Imitation(Chatting):
 
 
 def imitate(
-    logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, *, label_smoothing: float
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    weights: torch.Tensor,
+    *,
+    label_smoothing: float,
+    nats: Callable[..., torch.Tensor] = objectives.sft,
 ) -> tuple[torch.Tensor, Tally]:
     """Nats of the target tokens, and how many of them would be the likeliest."""
-    loss = objectives.sft(logits, targets, weights, label_smoothing=label_smoothing).unsqueeze(0)
+    loss = nats(logits, targets, weights, label_smoothing=label_smoothing).unsqueeze(0)
     if torch.is_grad_enabled():
         return loss, {}
     right = ((logits.argmax(dim=-1) == targets) * weights).sum()

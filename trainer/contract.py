@@ -227,7 +227,8 @@ class TrainConfig:
         objectives=("sft",),
     )
     batch_tokens: int = describe(
-        "Tokens in one packed row; 0 makes room for about batch_size conversations.",
+        "Tokens in one packed row; 0 makes room for about batch_size conversations and, where batch_size is left as it is, for "
+        "as many as keep a GPU busy while a pass still has a hundred steps.",
         default=0,
         minimum=0,
         objectives=("sft",),
@@ -239,9 +240,10 @@ class TrainConfig:
         choices=("auto", "on", "off"),
     )
     compile: str = describe(
-        "'on' compiles the model's layers before the first steps: minutes at the start, faster steps on a GPU after.",
-        default="off",
-        choices=("off", "on"),
+        "'on' compiles the model's layers in the first steps: a minute or more at the start, faster steps on a GPU after. "
+        "'auto' does so on a GPU where the run is long enough for that.",
+        default="auto",
+        choices=("auto", "on", "off"),
     )
     kernels: str = describe(
         "'liger' takes faster parts of the package liger-kernel (norm, rotary positions, gated layers), on a GPU with Triton.",

@@ -3,7 +3,7 @@
 A forward pass costs two operations a parameter and token, its backward pass two for the gradient of what went in and two for
 that of the weights, which frozen weights do not need (Kaplan et al. 2020, and LoRA's case of it): a trained parameter costs 6
 and a frozen one 4. The head counts for trained tokens only, because logits are formed for those alone. Attention over causal
-pairs adds 6 · layers · width · length. Embeddings are looked up, not multiplied.
+pairs adds 6 · layers · width · length, with the width of all heads together. Embeddings are looked up, not multiplied.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HEADS = ("lm_head", "score", "classifier")
 
 
 def per_token(model: Any, *, trained_share: float, length: float) -> float:
-    """Operations a token of training, forward and backward. `length`: the mean text in tokens."""
+    """Operations a token of training, forward and backward. `length`: of the text that the mean token stands in."""
     total = 0.0
     for name, weight in model.named_parameters():
         if weight.ndim < 2 or "embed" in name or name.endswith("shared.weight"):
@@ -30,8 +30,15 @@ def per_token(model: Any, *, trained_share: float, length: float) -> float:
     if getattr(config, "tie_word_embeddings", False):
         total += 4 * trained_share * config.vocab_size * config.hidden_size
     layers = getattr(config, "num_hidden_layers", 0) or getattr(config, "num_layers", 0)
-    width = getattr(config, "hidden_size", 0) or getattr(config, "d_model", 0)
-    return total + 6.0 * layers * width * length
+    return total + 6.0 * layers * _heads_width(config) * length
+
+
+def _heads_width(config: Any) -> int:
+    """Of all attention heads together, which some models have wider than their layers."""
+    heads, each = getattr(config, "num_attention_heads", 0), getattr(config, "head_dim", None)
+    if heads and each:
+        return int(heads * each)
+    return int(getattr(config, "hidden_size", 0) or getattr(config, "d_model", 0))
 
 
 def _size(weight: Any) -> int:

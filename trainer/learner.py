@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from trainer import objectives
 from trainer.attention import Packed
 from trainer.contract import TrainConfig
 from trainer.lessons import Lesson
@@ -124,6 +125,10 @@ class Learner(abc.ABC):
     """Whether it needs a look at a whole window before its losses."""
     packs = False
     """Whether its lots are one long row each."""
+    compiled = False
+    """Whether its model's layers, and `nats`, are compiled."""
+    nats: Callable[..., torch.Tensor] = staticmethod(objectives.sft)
+    """How likely tokens are, as `objectives.sft` says it."""
 
     def __init__(self, config: TrainConfig, loaded: Loaded | LoadedReader) -> None:
         self.config, self.loaded, self.model = config, loaded, loaded.model

@@ -22,14 +22,12 @@ from trainer.device import device_name, free_memory, peak_memory, ran_out_of_mem
 from trainer.flops import peak_of
 from trainer.folder import Onlooker, RunFolder, StopRequest, write_json
 from trainer.learner import Learner, Lot
-from trainer.lessons import Lesson
 from trainer.measuring import Measuring
 from trainer.model import choose_dtype, name_base
 from trainer.plan import Plan, batches, learning_rate, windows
 from trainer.preparing import prepare
 from trainer.recorders import recorders
 from trainer.rows import BadData
-from trainer.speed import keep_compiled
 from trainer.world import ALONE, World
 
 log = logging.getLogger("trainer")
@@ -89,7 +87,6 @@ def train(
         if among.is_chief:
             write_json(out / contract.CONFIG, config.to_json())
             (out / contract.ERROR).unlink(missing_ok=True)
-        keep_compiled(config, out)
         run.status("running", step=0, total_steps=0, epoch=0.0, message="loading the model")
         trainer = Trainer(config, *prepare(config, out, among), run, stop, watch, among)
         trainer.position.parts = parts
@@ -126,8 +123,8 @@ class Trainer:
         self._autocast = torch.autocast(loaded.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
         self.measuring = Measuring(config, plan, learner, among, self._autocast)
         self.position = Position(data_hash=plan.data_hash, base=loaded.fingerprint)
-        self._updating = False
-        self._marked = time.monotonic()
+        self._updating, self._marked = False, time.monotonic()
+        self._coming: list[list[int]] | None = None
         self._peak = (peak_of(device_name(loaded.device)) or 0.0) * among.size
         self._flops = plan.arithmetic(loaded.model)
 
@@ -182,18 +179,19 @@ class Trainer:
         while self.position.step < self.plan.total_steps and not self.position.ended_early:
             epoch, at = divmod(self.position.step, self.plan.steps_per_epoch)
             order = batches(self.config, self.plan, epoch)
-            for window in windows(order, self.config.accumulation, start=at):
+            todo = list(windows(order, self.config.accumulation, start=at))
+            for window, self._coming in zip(todo, [*todo[1:], None], strict=True):
                 self._stop_if_asked()
-                self._one_step_that_fits([[self.plan.train[i] for i in rows] for rows in window])
+                self._one_step_that_fits(window)
                 self._after_step()
                 if self.position.ended_early:
                     break
 
-    def _one_step_that_fits(self, window: list[list[Lesson]]) -> None:
+    def _one_step_that_fits(self, window: list[list[int]]) -> None:
         """One step. Where memory runs out, batches are halved and read one after another: the step stays the same step."""
         while True:
             try:
-                self.one_step([lot for rows in window for lot in self.measuring.lots(rows, self.position.parts)])
+                self.one_step(self.measuring.laid(self.plan.train, window, self.position.parts))
                 return
             except (MemoryError, RuntimeError) as error:
                 divisible = self.world.size == 1 and self.position.parts < max(map(len, window))
@@ -222,6 +220,9 @@ class Trainer:
                 loss += part.detach()
         norm = torch.nn.utils.clip_grad_norm_(self._weights, self.config.max_grad_norm or math.inf)
         told = torch.stack((self.world.total(loss), world.joint(norm).to(loss.dtype)))
+        if self._coming is not None:
+            # While a GPU is at this step, which it was told of and has not done yet.
+            self.measuring.laid(self.plan.train, self._coming, self.position.parts)
         loss_value, norm_value = told.tolist()
         if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
             raise NotFinite(f"The loss became {loss_value} (gradient {norm_value}) at step {self.position.step + 1}. {_LOWER}")

@@ -33,6 +33,7 @@ class Measuring:
     ) -> None:
         self._config, self._plan, self._learner, self._world, self._autocast = config, plan, learner, among, autocast
         self._model, self._device = learner.loaded.model, learner.loaded.device
+        self._laid: tuple[list[list[int]], int, list[Lot]] | None = None
 
     def lots(self, rows: list[Lesson], parts: int = 1) -> list[Lot]:
         """This process's share of a batch in at most so many lots. All processes have as many: where one has too few rows,
@@ -42,6 +43,15 @@ class Measuring:
         laid = [self._learner.lot(part) for part in parted(mine, parts)] if mine else []
         lacking = len(list(parted(rows[: self._world.most(rows)], parts))) - len(laid)
         return laid + [replace(self._learner.lot(rows[:1]), void=True)] * lacking if lacking else laid
+
+    def laid(self, lessons: Sequence[Lesson], window: list[list[int]], parts: int) -> list[Lot]:
+        """The batches of a window of places in `lessons`, on the device. Those that were asked for last are still there, so
+        that the next ones can be asked for ahead."""
+        if self._laid is None or self._laid[0] is not window or self._laid[1] != parts:
+            rows = [[lessons[place] for place in places] for places in window]
+            lots = [lot.to(self._device) for chosen in rows for lot in self.lots(chosen, parts)]
+            self._laid = window, parts, lots
+        return self._laid[2]
 
     def shares(self, lots: Sequence[Lot]) -> tuple[torch.Tensor, int]:
         """What each of the losses' sums is multiplied by: one over the total of all lots of all processes; and their tokens."""
@@ -71,7 +81,7 @@ class Measuring:
         self.look_ahead(lots)
         sums, tally = torch.zeros(len(lots[0].totals), device=self._device), dict[str, torch.Tensor]()
         for lot in lots:
-            with self._autocast, as_written(self._config):
+            with self._autocast, as_written(self._learner):
                 losses, told = self._world.inside(self._learner.losses, lot.to(self._device))
             if lot.void:
                 losses, told = losses * 0, {name: value * 0 for name, value in told.items()}
@@ -115,7 +125,7 @@ class Measuring:
     def spoken(self) -> tuple[list[dict[str, str]], dict[str, float]]:
         """Samples, and how alike they are to the reference answers."""
         self._model.eval()
-        with as_written(self._config):
+        with as_written(self._learner):
             said = self._world.inside(speak, self._learner, self._plan.validation_rows, self._config.measured_answers)
         self._model.train()
         return self._world.chiefs(said)

@@ -16,6 +16,7 @@ from trainer.flops import per_token
 from trainer.learner import Learner
 from trainer.lessons import Lesson
 from trainer.rows import BadData, Row, RowFile
+from trainer.speed import busy_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ class Plan:
 
     def arithmetic(self, model: Any) -> float:
         """Operations a token of training takes, over these rows."""
-        return per_token(model, trained_share=self.trained_share, length=self.tokens / len(self.train))
+        lengths = stored.lengths(self.train)
+        seen = sum(length * length for length in lengths) / sum(lengths)
+        return per_token(model, trained_share=self.trained_share, length=seen)
 
     @property
     def tokens(self) -> int:
@@ -67,7 +70,7 @@ def make_plan(
     if not fitting["validation"]:
         _refuse_without_validation(config, len(rows["validation"]), length)
     lengths = stored.lengths(train)
-    room = (config.batch_tokens or packing.room_for(lengths, batch_size=config.batch_size)) if learner.packs else 0
+    room = _room(config, learner, train, lengths) if learner.packs else 0
     passes = math.ceil(len(train) / config.batch_size)
     if room:
         passes = len(packing.pack(lengths, capacity=room, seed=config.seed, epoch=0))
@@ -87,6 +90,15 @@ def make_plan(
         keys=_keys(config, train, rows["train"]),
         room=room,
     )
+
+
+def _room(config: TrainConfig, learner: Learner, train: Sequence[Lesson], lengths: Sequence[int]) -> int:
+    """Tokens of a packed row: what is asked for, or about as many as a batch has and as keep a GPU busy."""
+    asked = config.batch_tokens or packing.room_for(lengths, batch_size=config.batch_size)
+    if config.batch_tokens or config.accumulation > 1 or config.batch_size != TrainConfig().batch_size:
+        return asked
+    share = sum(stored.trained_counts(train)) / sum(lengths)
+    return max(asked, busy_room(config, learner, tokens=sum(lengths), trained_share=share))
 
 
 def _to_train_on(

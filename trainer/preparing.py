@@ -45,5 +45,5 @@ def _prepare(config: TrainConfig, folder: Path | None) -> tuple[Learner, Plan]:
     fold_lora(loaded.model)
     learner = LEARNERS[config.objective](config, loaded)
     plan = make_plan(config, rows, learner, loaded.context, folder)
-    settle(config, learner, plan)
+    settle(config, learner, plan, folder)
     return learner, plan

@@ -1,7 +1,8 @@
 """What makes steps faster or smaller without changing what is learned: checkpointing, compiled layers, liger-kernel's parts.
 
 `settle` decides for a run and says what it did. Whether activations are worked out twice is decided by an estimate of the
-largest batch's memory (`needed`), made from the model's shape before anything is computed.
+largest batch's memory (`needed`), made from the model's shape before anything is computed. Layers are compiled for rows of any
+length at once, and every layer of a kind shares what was compiled for the first; `pays` says where that is worth the wait.
 
 Not promised: results equal to the bit with and without compiled layers or other kernels; they are equal up to rounding.
 """
@@ -17,18 +18,31 @@ import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from trainer import stored
-from trainer.contract import COMPILED, TrainConfig
+from trainer import objectives, stored
+from trainer.contract import COMPILED, OBJECTIVES, TrainConfig
 from trainer.device import USABLE, memory_of
 from trainer.learner import Learner
 from trainer.model import BadModel, choose_dtype, layers_of
-from trainer.plan import Plan
+
+if TYPE_CHECKING:
+    from trainer.plan import Plan
 
 log = logging.getLogger("trainer")
+
+WORTH_COMPILING = 2e16
+"""Operations of a run from which compiled layers save more time than compiling takes: about two minutes of a large GPU at what
+plain layers reach of it."""
+BUSY = 16_384
+"""Tokens of a pass that keep a large GPU busy: with few, it waits for the program that tells it what to do."""
+_STEPS = 100
+"""Steps that a pass over the data keeps where rows are made longer for a GPU's sake."""
+_VARIANTS = 32
+"""Kinds of passes that a layer may be compiled for (the first layer, those that forget, with and without gradients); beyond
+PyTorch's eight it would go on uncompiled without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,23 @@ def choose(shape: Shape, *, tokens: int, trained: int, room: int) -> int:
     return 1
 
 
+def busy_room(config: TrainConfig, learner: Learner, *, tokens: int, trained_share: float) -> int:
+    """Tokens of a packed row that keep all of a run's GPUs busy, fewer where a pass over `tokens` would be few steps, or where
+    not all layers could keep their activations; 0 on a CPU, which is as busy with any."""
+    device = learner.loaded.device
+    memory = memory_of(device) if device.type == "cuda" else None
+    if memory is None:
+        return 0
+    room, every = min(BUSY * config.members, tokens // _STEPS), int(config.checkpointing == "on")
+    shape = shape_of(learner.model, choose_dtype(config.precision, device))
+    while room > 1:
+        one = -(-room // config.members)
+        if needed(shape, tokens=one, trained=round(one * trained_share), every=every) <= memory * USABLE:
+            break
+        room //= 2
+    return room
+
+
 def shape_of(model: Any, dtype: torch.dtype) -> Shape:
     """The shape of a model that is ready to be trained with AdamW."""
     config = model.config
@@ -86,8 +117,9 @@ def shape_of(model: Any, dtype: torch.dtype) -> Shape:
     )
 
 
-def settle(config: TrainConfig, learner: Learner, plan: Plan) -> None:
-    """Gives the model the kernels, the checkpointing and the compiled layers that the config asks for. Raises BadModel."""
+def settle(config: TrainConfig, learner: Learner, plan: Plan, folder: Path | None = None) -> None:
+    """Gives the model the kernels, the checkpointing and the compiled layers that the config asks for; these are kept in
+    `folder`. Raises BadModel."""
     model, device = learner.model, learner.loaded.device
     if config.kernels == "liger":
         _take_liger(_inner(model), device)
@@ -95,8 +127,20 @@ def settle(config: TrainConfig, learner: Learner, plan: Plan) -> None:
     if every:
         _checkpoint(_inner(model), every)
         log.info("one layer in %d works its activations out twice", every)
-    if config.compile == "on":
-        _compile(model, device)
+    if config.compile == "on" or (config.compile == "auto" and pays(config, learner, plan)):
+        _keep_compiled(folder)
+        _compile(learner, forgiving=config.compile == "auto")
+        log.info("the layers are compiled in the first steps, which takes a minute or more")
+
+
+def pays(config: TrainConfig, learner: Learner, plan: Plan) -> bool:
+    """Whether a run by itself compiles its layers: a long one of a chat model, in one process, on a GPU with all that it
+    takes."""
+    if learner.loaded.device.type != "cuda" or _lacking(learner.loaded.device):
+        return False
+    if config.members > 1 or config.adapter == "qlora" or not OBJECTIVES[config.objective].chats:
+        return False
+    return plan.arithmetic(learner.model) * plan.tokens * config.epochs >= WORTH_COMPILING
 
 
 def _inner(model: Any) -> Any:
@@ -119,8 +163,10 @@ def _every(config: TrainConfig, learner: Learner, plan: Plan) -> int:
 
 
 def _checkpoint(model: Any, every: int) -> None:
+    # The newer name came with transformers 5.2x; the older one is going.
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
     try:
-        model.activation_checkpointing_enable(every_n_layers=every)
+        enable(every_n_layers=every)
     except (AttributeError, TypeError, ValueError) as error:
         raise BadModel(f"checkpointing does not fit this model ({error}); use 'off'.") from error
     # Gradients find their way to the adapter's weights without those of the word vectors.
@@ -140,23 +186,37 @@ def _take_liger(model: Any, device: torch.device) -> None:
     patches._apply_liger_kernel_to_instance(model=model, **wanted)
 
 
-def _compile(model: Any, device: torch.device) -> None:
-    """Each layer by itself: compiling takes as long as for one layer, because all are alike."""
-    if device.type == "cpu" and not any(shutil.which(name) for name in (os.environ.get("CXX") or "g++", "clang++")):
-        raise BadModel("compile 'on' needs a C++ compiler here (g++), which cannot be found; use 'off'.")
+def _lacking(device: torch.device) -> str:
+    """What compiling needs and cannot be found here, or nothing."""
+    compilers = (
+        (os.environ.get("CXX") or "g++", "clang++") if device.type == "cpu" else (os.environ.get("CC") or "gcc", "clang")
+    )
     if device.type == "cuda" and importlib.util.find_spec("triton") is None:
-        raise BadModel("compile 'on' needs Triton, which cannot be found; use 'off'.")
-    for layer in layers_of(model):
+        return "Triton"
+    return "" if any(shutil.which(name) for name in compilers) else f"a C compiler ({compilers[0]})"
+
+
+def _compile(learner: Learner, *, forgiving: bool) -> None:
+    """Each layer by itself, because all are alike, and the loss; for any length of a row. Where it is `forgiving`, what cannot
+    be compiled goes on as it is. Raises BadModel."""
+    if lacking := _lacking(learner.loaded.device):
+        raise BadModel(f"compile 'on' needs {lacking}, which cannot be found here; use 'off'.")
+    settings = importlib.import_module("torch._dynamo.config")
+    settings.recompile_limit = max(settings.recompile_limit, _VARIANTS)
+    settings.suppress_errors = forgiving
+    for layer in layers_of(learner.model):
         layer.compile(dynamic=True)
+    learner.nats = torch.compile(objectives.sft, dynamic=True)
+    learner.compiled = True
 
 
-def keep_compiled(config: TrainConfig, out: Path) -> None:
+def _keep_compiled(folder: Path | None) -> None:
     """Compiled layers are kept in the run folder, so that a run that goes on finds them; a folder named by
     TORCHINDUCTOR_CACHE_DIR is used instead."""
-    if config.compile == "on":
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str((out / COMPILED).resolve()))
+    if folder is not None:
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str((folder / COMPILED).resolve()))
 
 
-def as_written(config: TrainConfig) -> AbstractContextManager[Any]:
+def as_written(learner: Learner) -> AbstractContextManager[Any]:
     """Within, layers are not compiled anew: validation and generation have shapes of their own."""
-    return torch.compiler.set_stance("force_eager") if config.compile == "on" else contextlib.nullcontext()
+    return torch.compiler.set_stance("force_eager") if learner.compiled else contextlib.nullcontext()
