@@ -30,10 +30,12 @@ from backend.logs import configure
 from backend.serving import api
 from backend.vocabulary import LinkPurpose
 from pages.components import notices
+from pages.components.steady_theme import keep_theme
 
 HERE = Path(__file__).parent
 house = runtime.start(os.environ)
 configure(house.settings.log_format)
+keep_theme()
 
 
 def load_sample(token: str) -> None:

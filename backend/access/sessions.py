@@ -5,18 +5,20 @@ Promised: a revoked or expired session, and one of a deactivated account, resolv
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
+from sqlalchemy import bindparam
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
 from backend.access.secrets import new_token, token_hash
 from backend.errors import NotSignedIn, ServiceUnavailable
 from backend.store.accounts import Account, LoginSession, Membership
-from backend.store.base import now
+from backend.store.base import UtcDateTime, now
 from backend.store.database import Database
 
 COOKIE = "touchstone_session"
@@ -58,17 +60,28 @@ def find_session(session: Session, token: str | None) -> LoginSession | None:
 
 def resolve(session: Session, token: str | None) -> Actor:
     """Who this token's session belongs to. Raises NotSignedIn."""
-    living = (col(LoginSession.revoked_at).is_(None), col(LoginSession.expires_at) > now(), col(Account.is_active))
-    query = (
-        select(Account, Membership.project_id, Membership.role)
-        .join(LoginSession, col(LoginSession.account_id) == Account.id)
-        .outerjoin(Membership, col(Membership.account_id) == Account.id)
-        .where(LoginSession.token_hash == token_hash(token or ""), *living)
-    )
-    found = session.exec(query).all() if token else []  # one statement: it is asked for at every look and every save
+    given = {"token": token_hash(token or ""), "now": now()}
+    found = session.execute(_holder_query(), given).all() if token else []
     if not found:
         raise NotSignedIn("Your session has ended. Please sign in again; what you saved is safe.")
-    return _actor(found[0][0], [(project_id, role) for _, project_id, role in found if role is not None])
+    account_id, email, is_admin = found[0][:3]
+    roles = {project_id: role for *_, project_id, role in found if role is not None}
+    return Actor(account_id=account_id, label=email, is_admin=is_admin, roles=roles)
+
+
+@cache
+def _holder_query() -> Any:
+    """One statement, built once: it is asked at every look and every save."""
+    who: Any = (Account.id, Account.email, Account.is_admin, Membership.project_id, Membership.role)
+    expires: Any = bindparam("now", type_=UtcDateTime)
+    living = (col(LoginSession.revoked_at).is_(None), col(LoginSession.expires_at) > expires, col(Account.is_active))
+    return (
+        sql_select(*who)
+        .select_from(LoginSession)
+        .join(Account, col(Account.id) == LoginSession.account_id)
+        .outerjoin(Membership, col(Membership.account_id) == Account.id)
+        .where(col(LoginSession.token_hash) == bindparam("token"), *living)
+    )
 
 
 def look_up(database: Database, token: str) -> Actor:
@@ -92,10 +105,6 @@ def look_up(database: Database, token: str) -> Actor:
 def actor_of(session: Session, account: Account) -> Actor:
     """The Actor for an account, with its roles."""
     roles = session.exec(select(Membership.project_id, Membership.role).where(Membership.account_id == account.id)).all()
-    return _actor(account, roles)
-
-
-def _actor(account: Account, roles: Iterable[tuple[int, Any]]) -> Actor:
     return Actor(account_id=account.id, label=account.email, is_admin=account.is_admin, roles=dict(roles))
 
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import Integer, bindparam, func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
@@ -211,9 +212,7 @@ def _in_hand(session: Session, actor: Actor, slot_id: int, fence: int) -> tuple[
 
     As `leases.held`, but an answer that was saved under this very token is AlreadyDone also after a correction began.
     """
-    query = sql_select(Slot, Task).join(Task, col(Task.id) == Slot.task_id).where(col(Slot.id) == slot_id)
-    locking = query.with_for_update(of=Slot, key_share=True).execution_options(populate_existing=True)
-    found = session.execute(locking).one_or_none()
+    found = session.execute(_slot_query(), {"slot": slot_id}).one_or_none()
     if found is None:
         raise NotFound(_NO_ITEM)
     slot, task = found
@@ -238,13 +237,25 @@ def _locked_item(session: Session, slot: Slot, account_id: int) -> tuple[Item, i
 
     Two raters who finish an item at once follow one another from here on.
     """
-    mine = (Annotation.item_id == slot.item_id, Annotation.account_id == account_id)
-    newest = select(func.coalesce(func.max(Annotation.number), 0)).where(*mine).scalar_subquery()
-    draft = select(Draft.id).where(Draft.item_id == slot.item_id, Draft.account_id == account_id).exists()
-    query = sql_select(Item, newest, draft).where(col(Item.id) == slot.item_id)
-    locking = query.with_for_update(of=Item, key_share=True).execution_options(populate_existing=True)
-    item, answered, drafted = session.execute(locking).one()
+    item, answered, drafted = session.execute(_item_query(), {"item": slot.item_id, "account": account_id}).one()
     return item, answered, drafted
+
+
+@cache
+def _slot_query() -> Any:
+    """A slot, locked, and its task. Built once, as the next: building them would cost more than asking them."""
+    query = sql_select(Slot, Task).join(Task, col(Task.id) == Slot.task_id).where(col(Slot.id) == bindparam("slot"))
+    return query.with_for_update(of=Slot, key_share=True).execution_options(populate_existing=True)
+
+
+@cache
+def _item_query() -> Any:
+    item, account = bindparam("item", type_=Integer), bindparam("account", type_=Integer)
+    mine = (col(Annotation.item_id) == item, col(Annotation.account_id) == account)
+    newest = sql_select(func.coalesce(func.max(Annotation.number), 0)).where(*mine).scalar_subquery()
+    draft = sql_select(Draft.id).where(col(Draft.item_id) == item, col(Draft.account_id) == account).exists()
+    query = sql_select(Item, newest, draft).where(col(Item.id) == item)
+    return query.with_for_update(of=Item, key_share=True).execution_options(populate_existing=True)
 
 
 def _fill_in(session: Session, annotation: Annotation, task: Task, slot: Slot, item: Item, given: _Given) -> None:

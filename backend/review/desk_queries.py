@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from statistics import median
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import Integer, bindparam, func
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
@@ -20,7 +22,7 @@ from backend.review.grading import is_right
 from backend.review.leases import may_take_part
 from backend.review.offers import may_answer
 from backend.rubrics import Question
-from backend.store.base import now
+from backend.store.base import UtcDateTime, now
 from backend.store.work import Annotation, Item, Slot, Task
 from backend.vocabulary import Action, ItemPurpose, ItemStatus, TaskKind, TaskStatus
 
@@ -123,19 +125,12 @@ def _open(session: Session, project_id: int, kinds: tuple[TaskKind, ...]) -> lis
 def desk_count(session: Session, *, actor: Actor, project_id: int, task_id: int, at: datetime | None = None) -> DeskCount:
     """The rater's numbers. `today` begins at midnight UTC."""
     check(actor, Action.RATE, project_id)
-    account_id = actor.account_id or 0
     midnight = (at or now()).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    mine: tuple[Any, ...] = (Annotation.account_id == account_id, Annotation.number == 1)
-    done = session.exec(select(func.count()).select_from(Annotation).where(Annotation.task_id == task_id, *mine)).one()
-    newest = select(Annotation.seconds).where(Annotation.task_id == task_id, col(Annotation.seconds).is_not(None), *mine)
-    times = [seconds or 0.0 for seconds in session.exec(newest.order_by(col(Annotation.id).desc()).limit(SPEED_OF)).all()]
-    today, worked = session.exec(
-        select(func.count(), func.coalesce(func.sum(func.coalesce(Annotation.seconds, 0.0)), 0.0))
-        .select_from(Annotation)
-        .where(Annotation.project_id == project_id, col(Annotation.created_at) >= midnight, *mine)
-    ).one()
+    mine = {"project": project_id, "task": task_id, "account": actor.account_id or 0}
+    done, in_hand, free, today, worked = session.execute(_numbers(), mine | {"midnight": midnight, "now": now()}).one()
+    times = [seconds or 0.0 for seconds in session.scalars(_newest_times(), mine)]
     return DeskCount(
-        waiting=_waiting(session, task_id, account_id),
+        waiting=min(MANY, free + in_hand),
         done=done,
         today=today,
         seconds=round(median(times), 1) if times else None,
@@ -143,14 +138,32 @@ def desk_count(session: Session, *, actor: Actor, project_id: int, task_id: int,
     )
 
 
-def _waiting(session: Session, task_id: int, account_id: int) -> int:
-    """Free for this rater or in hand, counted up to MANY."""
-    left = select(Item.id).where(Item.task_id == task_id, Item.status == ItemStatus.OPEN, *may_answer(account_id)).limit(MANY)
-    in_hand = select(func.count()).where(
-        Slot.task_id == task_id,
-        Slot.account_id == account_id,
-        col(Slot.done_at).is_(None),
-        col(Slot.expires_at) > now(),
-    )
-    free = session.exec(select(func.count()).select_from(left.subquery())).one()
-    return min(MANY, free + session.exec(in_hand).one())
+# --- the statements, which are built once: building them costs more than asking them ----------------------------------
+
+_PROJECT, _TASK, _ACCOUNT = (bindparam(name, type_=Integer) for name in ("project", "task", "account"))
+_MIDNIGHT: Any = bindparam("midnight", type_=UtcDateTime)
+_NOW: Any = bindparam("now", type_=UtcDateTime)
+
+
+@cache
+def _numbers() -> Any:
+    """Done in the task; in hand; free for this rater, counted up to MANY; today's answers in the project, and their seconds."""
+    mine: tuple[Any, ...] = (col(Annotation.account_id) == _ACCOUNT, Annotation.number == 1)
+    done = sql_select(func.count()).select_from(Annotation).where(col(Annotation.task_id) == _TASK, *mine)
+    holds = (col(Slot.account_id) == _ACCOUNT, col(Slot.done_at).is_(None), col(Slot.expires_at) > _NOW)
+    in_hand = sql_select(func.count()).select_from(Slot).where(col(Slot.task_id) == _TASK, *holds)
+    open_items = (col(Item.task_id) == _TASK, Item.status == ItemStatus.OPEN)
+    left = sql_select(Item.id).where(*open_items, *may_answer(_ACCOUNT, _NOW)).limit(MANY).subquery()
+    free = sql_select(func.count()).select_from(left)
+    worked = func.coalesce(func.sum(func.coalesce(Annotation.seconds, 0.0)), 0.0)
+    of_today = (col(Annotation.project_id) == _PROJECT, col(Annotation.created_at) >= _MIDNIGHT)
+    before = (one.scalar_subquery() for one in (done, in_hand, free))
+    return sql_select(*before, func.count(), worked).select_from(Annotation).where(*of_today, *mine)
+
+
+@cache
+def _newest_times() -> Any:
+    """The seconds of the rater's newest answers in the task."""
+    mine: tuple[Any, ...] = (col(Annotation.account_id) == _ACCOUNT, Annotation.number == 1)
+    times = sql_select(col(Annotation.seconds)).where(col(Annotation.task_id) == _TASK, *mine)
+    return times.where(col(Annotation.seconds).is_not(None)).order_by(col(Annotation.id).desc()).limit(SPEED_OF)

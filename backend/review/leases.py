@@ -18,10 +18,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import and_, func
+from sqlalchemy import Integer, and_, bindparam, func
 from sqlalchemy import select as sql_select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -30,7 +31,7 @@ from backend.errors import AlreadyDone, LeaseLost
 from backend.review.offers import Offers, is_free, may_answer, own_first
 from backend.review.recalling import Memory
 from backend.review.settling import settle
-from backend.store.base import now
+from backend.store.base import UtcDateTime, now
 from backend.store.items import add_items as add_items
 from backend.store.work import Draft, Item, Slot, Task
 from backend.task_options import TaskOptions
@@ -276,19 +277,26 @@ def _locked_rows(session: Session, slot_ids: Sequence[int], account_id: int, *, 
 
     With `free`, slots that are free and that nobody else is taking; else those that the account holds, or has locked.
     """
+    given = {"slots": list(slot_ids), "account": account_id} | ({"now": now()} if free else {})
+    return list(session.execute(_rows_query(free), given))
+
+
+@cache
+def _rows_query(free: bool) -> Any:
+    """Built once: building it costs more than asking it."""
     original = aliased(Item)
-    query = (
+    mine = col(Draft.account_id) == bindparam("account", type_=Integer)
+    still = is_free(bindparam("now", type_=UtcDateTime)) if free else (col(Slot.done_at).is_(None),)
+    return (
         sql_select(Slot, Item, col(Draft.content), col(original.why))
         .join(Item, col(Item.id) == Slot.item_id)
-        .outerjoin(Draft, and_(col(Draft.item_id) == Item.id, col(Draft.account_id) == account_id))
+        .outerjoin(Draft, and_(col(Draft.item_id) == Item.id, mine))
         .outerjoin(original, col(original.id) == Item.copy_of)
-        .where(col(Slot.id).in_(slot_ids))
+        .where(col(Slot.id).in_(bindparam("slots", expanding=True)), *still)
         .order_by(col(Item.position), col(Item.id))
         .with_for_update(of=Slot, skip_locked=free, key_share=True)
         .execution_options(populate_existing=True)
     )
-    still = is_free() if free else (col(Slot.done_at).is_(None),)
-    return list(session.execute(query.where(*still)))
 
 
 def _take(slot: Slot, item: Item, account_id: int, seconds: int, memory: Memory) -> Lease:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, Integer, bindparam, func
 from sqlalchemy import select as sql_select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -29,7 +30,7 @@ class Memory:
     """One account's draws in one task."""
 
     def __init__(self, session: Session, task_id: int, account_id: int) -> None:
-        self._session, self._task_id, self._account_id = session, task_id, account_id
+        self._session, self._mine = session, {"task": task_id, "account": account_id}
         self._chance: random.Random = secrets.SystemRandom()  # what no seed can tell
         self._shown = Shown()
         self._recalled: set[Any] = set()
@@ -39,9 +40,8 @@ class Memory:
     def look_at(self, items: Collection[Item]) -> None:
         """Read the responses of all these items at once."""
         wanted = {response_id for item in items for response_id in responses_of(item)}
-        columns: Any = (Response.id, Response.version_id, Response.prompt, Response.reference, Response.text)
-        query = sql_select(*columns).where(col(Response.id).in_(wanted))
-        self.responses |= {row.id: row for row in self._session.execute(query)} if wanted else {}
+        found = self._session.execute(_responses_query(), {"wanted": sorted(wanted)}) if wanted else ()
+        self.responses |= {row.id: row for row in found}
 
     def draw_side(self, item: Item) -> bool:
         """Whether the second response of a comparison stands on the left this time."""
@@ -71,28 +71,12 @@ class Memory:
         query = select(Response.id, Response.version_id).where(col(Response.id).in_(response_ids))
         return {response_id or 0: version_id or 0 for response_id, version_id in self._session.exec(query)}
 
-    def _newest(self, drawn: ColumnElement[bool]) -> Any:
-        mine = (Slot.task_id == self._task_id, Slot.account_id == self._account_id)
-        return select(Slot.id).where(*mine, drawn).order_by(col(Slot.claimed_at).desc()).limit(REMEMBERED)
-
     def _recall_sides(self, shown: Shown) -> None:
-        first, second = aliased(Response), aliased(Response)
-        versions = (func.coalesce(first.version_id, 0), func.coalesce(second.version_id, 0), col(Slot.swapped))
-        query = (
-            sql_select(*versions, func.count())
-            .select_from(Slot)
-            .join(Item, col(Item.id) == col(Slot.item_id))
-            .join(first, col(first.id) == col(Item.first_response_id))
-            .join(second, col(second.id) == col(Item.second_response_id))
-            .where(col(Slot.id).in_(self._newest(col(Slot.swapped).is_not(None))))
-            .group_by(*versions)
-        )
-        for one, other, swapped, times in self._session.execute(query):
+        for one, other, swapped, times in self._session.execute(_sides_query(), self._mine):
             shown.note_sides(one, other, bool(swapped), times)
 
     def _recall_orders(self, shown: Shown) -> None:
-        query = select(Slot.drawn).where(col(Slot.id).in_(self._newest(col(Slot.drawn).is_not(None))))
-        orders = [drawn for drawn in self._session.exec(query) if drawn]
+        orders = [drawn for drawn in self._session.scalars(_orders_query(), self._mine) if drawn]
         versions = self._versions({response_id for drawn in orders for response_id in drawn}) if orders else {}
         for drawn in orders:
             shown.note_order([versions.get(response_id, 0) for response_id in drawn])
@@ -102,3 +86,37 @@ def responses_of(item: Item) -> tuple[int, ...]:
     """The ids of all responses that an item is about."""
     one = (item.response_id, item.first_response_id, item.second_response_id)
     return (*(response_id for response_id in one if response_id is not None), *(item.response_ids or ()))
+
+
+# --- the statements, which are built once: building one costs more than asking it ---------------------------------------
+
+
+@cache
+def _responses_query() -> Any:
+    columns: Any = (Response.id, Response.version_id, Response.prompt, Response.reference, Response.text)
+    return sql_select(*columns).where(col(Response.id).in_(bindparam("wanted", expanding=True)))
+
+
+@cache
+def _sides_query() -> Any:
+    first, second = aliased(Response), aliased(Response)
+    versions = (func.coalesce(first.version_id, 0), func.coalesce(second.version_id, 0), col(Slot.swapped))
+    return (
+        sql_select(*versions, func.count())
+        .select_from(Slot)
+        .join(Item, col(Item.id) == col(Slot.item_id))
+        .join(first, col(first.id) == col(Item.first_response_id))
+        .join(second, col(second.id) == col(Item.second_response_id))
+        .where(col(Slot.id).in_(_newest(col(Slot.swapped).is_not(None))))
+        .group_by(*versions)
+    )
+
+
+@cache
+def _orders_query() -> Any:
+    return sql_select(col(Slot.drawn)).where(col(Slot.id).in_(_newest(col(Slot.drawn).is_not(None))))
+
+
+def _newest(drawn: ColumnElement[bool]) -> Any:
+    mine = (col(Slot.task_id) == bindparam("task", type_=Integer), col(Slot.account_id) == bindparam("account", type_=Integer))
+    return sql_select(col(Slot.id)).where(*mine, drawn).order_by(col(Slot.claimed_at).desc()).limit(REMEMBERED)

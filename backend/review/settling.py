@@ -11,8 +11,11 @@ Promised: the item's row is locked meanwhile, so that two raters who finish at o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import bindparam, or_
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from backend.review.answers import rubric_of
@@ -31,7 +34,7 @@ def settle(session: Session, *, item_id: int, locked: Item | None = None) -> Non
     query = select(Item).where(Item.id == item_id).with_for_update(key_share=True)
     item = locked or session.exec(query.execution_options(populate_existing=True)).one()
     task = session.get_one(Task, item.task_id)
-    slots = session.exec(select(Slot).where(Slot.item_id == item_id).order_by(col(Slot.number))).all()
+    slots = session.scalars(_slots_query(), {"item": item_id}).all()
     waiting = [slot for slot in slots if slot.done_at is None]
     if item.purpose is not ItemPurpose.WORK or task.kind is TaskKind.LABEL:
         if not waiting:
@@ -43,9 +46,19 @@ def settle(session: Session, *, item_id: int, locked: Item | None = None) -> Non
 
 def judgements_of(session: Session, *, item_id: int) -> list[Judgement]:
     """What each rater of the item says now, after their corrections."""
-    query = select(Annotation).where(Annotation.item_id == item_id).order_by(col(Annotation.number))
-    newest = {one.account_id: one for one in session.exec(query)}
+    newest = {one.account_id: one for one in session.scalars(_answers_query(), {"item": item_id})}
     return [Judgement(one.answers, one.winner_response_id, one.ranking) for one in newest.values()]
+
+
+@cache
+def _slots_query() -> Any:
+    """Built once, as the next: building them would cost more than asking them."""
+    return sql_select(Slot).where(col(Slot.item_id) == bindparam("item")).order_by(col(Slot.number))
+
+
+@cache
+def _answers_query() -> Any:
+    return sql_select(Annotation).where(col(Annotation.item_id) == bindparam("item")).order_by(col(Annotation.number))
 
 
 def _settle_work(session: Session, task: Task, item: Item, slots: Sequence[Slot], waiting: Sequence[Slot]) -> None:
