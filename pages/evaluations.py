@@ -134,10 +134,7 @@ def _finished(visit: Visit, card: EvaluationCard) -> None:
             **{name: st.column_config.NumberColumn(format="%.3f") for name in (*titles, "difference")},
         },
     )
-    signature = card.report["models"].get(card.candidate_label, {}).get("bleu_signature", "")
-    decoded = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in card.decoding.items())
-    about = f"{card.split.capitalize()} rows of snapshot {card.snapshot}. Decoding: {decoded}. BLEU signature: {signature}"
-    st.caption(plain(about))
+    st.caption(plain(queries.about(card)))
     with guarded():
         show_conduct(card)
     with guarded():

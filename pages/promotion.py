@@ -16,7 +16,7 @@ from pages.components.decisions import show_decision, show_roll_back
 from pages.components.gate_form import show_gate_form
 from pages.components.links import link_to
 from pages.components.model_export import show_model_export
-from pages.components.notices import guarded, plain
+from pages.components.notices import counted, guarded, plain
 from pages.components.version_view import say_left_out
 from pages.components.visit import Visit, require
 
@@ -75,7 +75,8 @@ def _candidate(visit: Visit, candidates: list[VersionCard], trained: list[Versio
 def _evidence(found: Standing) -> None:
     st.subheader(f"Against {plain(found.baseline_name)}")
     result = found.result.to_json()
-    show_verdict(result["verdict"])
+    idle = len(found.result.unchecked)
+    show_verdict(result["verdict"], f"{counted(idle, 'condition')} could not be checked; below stands why." if idle else "")
     show_checks(result["checks"])
     left, right = st.columns(2)
     if found.evaluation_id is None:

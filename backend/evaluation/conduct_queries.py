@@ -74,12 +74,24 @@ def _figures(card: EvaluationCard, family: str) -> pd.DataFrame:
         if one.family != family:
             continue
         cells = {label: _cell(name, models.get(label, {})) for label in (card.baseline_label, card.candidate_label, *others)}
+        if one.family == FORGETTING:
+            cells |= _on_other_rows(models, card.candidate_label, cells)
         n = max((model.get(f"{name}_n") or 0 for model in models.values()), default=0)
         rows.append({"figure": one.short, "n": n, **cells, "better": "more" if one.more_is_better else "less"})
         if name in _LEANING and any(f"{name}_leaning" in model for model in models.values()):
             leaning = {label: _cell(f"{name}_leaning", models.get(label, {}), like=name) for label in cells}
             rows.append({"figure": f"… {_LEANING[name]}", "n": n, **leaning, "better": "0"})
     return pd.DataFrame(rows)
+
+
+def _on_other_rows(models: Mapping[str, Any], candidate: str, cells: Mapping[str, str]) -> dict[str, str]:
+    """The figures of models of another kind than the candidate, which knew other things and are held against those."""
+    own = models.get(candidate, {}).get("holdout_of")
+    return {
+        label: f"{cell}, on {models[label]['holdout_of']}"
+        for label, cell in cells.items()
+        if models.get(label, {}).get("holdout_of", own) != own
+    }
 
 
 def _cell(name: str, model: Mapping[str, Any], like: str = "") -> str:

@@ -148,7 +148,7 @@ def version_of(session: Session, project_id: int, version_id: int) -> ModelVersi
 def chatting_version(session: Session, project_id: int, version_id: int) -> ModelVersion:
     """The same, for what only a version that chats can be used for. Raises InvalidInput for any other."""
     version = version_of(session, project_id, version_id)
-    versions.refuse_readers(session, version)
+    versions.refuse_judges(session, version)
     return version
 
 

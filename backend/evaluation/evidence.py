@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from backend.evaluation import safeguards
 from backend.evaluation.evaluating import base_of, baseline_of, chatting_version
 from backend.evaluation.gates import METRICS, Evidence, Gate, GateResult, Judgement, Measured, RowScore, evaluate
+from backend.evaluation.tokens import OTHER_TOKENS, tokens_apart
 from backend.store.models import Evaluation, ModelVersion, Response, Run, SnapshotRow
 from backend.store.records import Project
 from backend.store.work import Annotation, Item
@@ -127,10 +128,13 @@ def _measured(evaluation: Evaluation, candidate: ModelVersion, baseline: ModelVe
     ours, theirs = models.get(candidate.served_as, {}), models.get(baseline.served_as, {})
     found = []
     for name in METRICS:
-        values = theirs.get(name), ours.get(name)
-        if values[0] is not None and values[1] is not None:
-            counts = (report.get(f"{name}_n", report.get("n", 0)) for report in (ours, theirs))
-            found.append(Measured(name=name, n=min(counts), baseline=values[0], candidate=values[1]))
+        old, new, note = theirs.get(name), ours.get(name), ""
+        if old is None or new is None:
+            continue
+        if name == "loss" and (share := tokens_apart(ours, theirs)) is not None:
+            new, note = new * share, OTHER_TOKENS
+        counts = (report.get(f"{name}_n", report.get("n", 0)) for report in (ours, theirs))
+        found.append(Measured(name=name, n=min(counts), baseline=old, candidate=new, note=note))
     return tuple(found)
 
 

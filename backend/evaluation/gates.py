@@ -123,6 +123,8 @@ class Measured:
     n: int
     baseline: float
     candidate: float
+    note: str = ""
+    """How the two were made comparable, in a sentence for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +163,11 @@ class GateResult:
     def open_checks(self) -> tuple[GateCheck, ...]:
         """The checks that keep the candidate back."""
         return tuple(check for check in self.checks if check.outcome in (Outcome.FAILED, Outcome.NOT_ENOUGH))
+
+    @property
+    def unchecked(self) -> tuple[GateCheck, ...]:
+        """The checks that had nothing to go by. They keep no candidate back, and are no sign that it is good."""
+        return tuple(check for check in self.checks if check.outcome is Outcome.NOTHING)
 
     @property
     def verdict(self) -> Outcome:
@@ -290,10 +297,11 @@ def _metric(name: str, metric: Metric, gate: Gate, found: Measured | None) -> Ga
     failed = gain < -allowed - 1e-12
     way = "better" if gain > 0 else "worse" if gain < 0 else "the same"
     size = "" if gain == 0 else f"{abs(gain):.3g} "
+    more = f", more than the {allowed:g} allowed" if failed else ""
     return check(
         measured=f"{found.baseline:.3f} → {found.candidate:.3f} over {found.n} questions",
         outcome=Outcome.FAILED if failed else Outcome.PASSED,
-        sentence=f"{metric.title} is {size}{way}" + (f", more than the {allowed:g} allowed." if failed else "."),
+        sentence=f"{metric.title} is {size}{way}{more}. {found.note}".rstrip(),
         n=found.n,
         value=gain,
         low=low,

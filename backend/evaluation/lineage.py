@@ -20,7 +20,7 @@ from backend.errors import NotFound
 from backend.store.accounts import Account
 from backend.store.models import ModelVersion, Promotion, Run, Snapshot, SnapshotRow
 from backend.store.records import Approval, Record, RecordRevision
-from backend.store.versions import READERS, kind_of, objective_of, standing
+from backend.store.versions import JUDGES, kind_of, objective_of, standing
 from backend.vocabulary import Split, Stage
 
 ROWS_MOST = 500
@@ -91,7 +91,7 @@ def of_version(session: Session, *, project_id: int, version_id: int) -> Version
     run = session.get(Run, version.run_id) if version.run_id else None
     snapshot = session.get(Snapshot, run.snapshot_id) if run else None
     learned = objective_of(session, version)
-    chats = learned not in READERS
+    chats = learned not in JUDGES
     facts = {"Version": version.name, "Kind": kind_of(learned) if run else "base model"}
     facts |= {"Stage": str(version.stage)} if chats else {}
     facts |= {"Base model": version.base_model} | ({"Learned": learned} if learned else {})

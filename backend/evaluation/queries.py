@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from backend.errors import NotFound
+from backend.evaluation.tokens import NOT_COMPARED, PER_TOKEN, tokens_apart
 from backend.statistics.intervals import newcombe, wilson
 from backend.statistics.results import Estimate
 from backend.store.accounts import Account
@@ -163,19 +164,34 @@ def measures(card: EvaluationCard) -> pd.DataFrame:
     """Both versions' measures beside each other: measure, baseline, candidate, difference, better, n, interval.
 
     The intervals are the report's, the baseline's first; exact match has Newcombe's for the difference too. Reports of before
-    have no intervals, and lack some measures.
+    have no intervals, and lack some measures. Figures a token have no difference where the two count tokens differently.
     """
     models = card.report.get("models", {})
     base, tuned = models.get(card.baseline_label, {}), models.get(card.candidate_label, {})
     rows = []
     for name, title, more in MEASURES:
         old, new = base.get(name), tuned.get(name)
-        difference = None if old is None or new is None else new - old
+        unlike = name in PER_TOKEN and not counts_alike(card)
+        difference = None if old is None or new is None or unlike else new - old
         better = None if not difference or more is None else (difference > 0) == more
         n = min(model.get(f"{name}_n", model.get("n", 0)) for model in (base, tuned))
         rows.append((title, n, old, new, difference, better, _intervals(name, n, base, tuned)))
     names = ["measure", "n", "baseline", "candidate", "difference", "better", "95% intervals"]
     return pd.DataFrame(rows, columns=names)
+
+
+def counts_alike(card: EvaluationCard) -> bool:
+    """Whether both versions cut texts into the same tokens, so that their figures a token can be compared."""
+    models = card.report.get("models", {})
+    return tokens_apart(models.get(card.candidate_label, {}), models.get(card.baseline_label, {})) is None
+
+
+def about(card: EvaluationCard) -> str:
+    """What the measures were taken on, and how."""
+    signature = card.report["models"].get(card.candidate_label, {}).get("bleu_signature", "")
+    decoded = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in card.decoding.items())
+    told = f"{card.split.capitalize()} rows of snapshot {card.snapshot}. Decoding: {decoded}. BLEU signature: {signature}"
+    return told if counts_alike(card) else f"{told}. {NOT_COMPARED}"
 
 
 def _intervals(name: str, n: int, base: dict[str, Any], tuned: dict[str, Any]) -> str:

@@ -153,6 +153,7 @@ _WHY = {
     "canaries": "The snapshot that it learned from has no canaries. Plant some when you freeze the next one.",
     "copies": "The rows that it learned from are not at hand.",
 }
+_OTHER_KIND = "Beside it stands a model of another kind, which knew other things. Evaluate it beside its own base model."
 
 
 def read(report: Mapping[str, Any], candidate: str, baseline: str, base: str) -> Guards:
@@ -166,6 +167,9 @@ def read(report: Mapping[str, Any], candidate: str, baseline: str, base: str) ->
         old, new = theirs.get(name), ours.get(name)
         if old is None or new is None:
             missing[name] = _WHY.get(one.suite, "The report has no such figure.")
+            continue
+        if one.suite == "holdout" and ours.get("holdout_of") != theirs.get("holdout_of"):
+            missing[name] = _OTHER_KIND
             continue
         low, high = ours.get("intervals", {}).get(name, (None, None))
         n = min(model.get(f"{name}_n", model.get("n", 0)) for model in (ours, theirs))

@@ -47,7 +47,7 @@ class VersionCard:
     @property
     def chats(self) -> bool:
         """Whether it answers in a chat, and so can be evaluated by its answers, promoted and served."""
-        return self.objective not in kinds.READERS
+        return self.objective not in kinds.JUDGES
 
     @property
     def kind(self) -> str:

@@ -1,4 +1,4 @@
-"""Model versions by what they do: most answer in a chat; some read a text, to score it, to sort it or (T5) to answer it.
+"""Model versions by what they do: most answer in a chat, chat models and T5 models alike; some judge a text, by score or class.
 
 What a version has learned stands in its run's config, so nothing else has to be stored; a base model as it is chats.
 """
@@ -13,19 +13,21 @@ from sqlmodel import Session, select
 from backend.errors import InvalidInput
 from backend.store.models import ModelVersion, Run
 
-READERS = {"seq2seq": "T5 model", "reward": "reward model", "classification": "classifier"}
-"""Objectives whose result does not chat (the trainer's contract says the same): what people call it."""
 CHATTER = "chat model"
+KINDS = {"seq2seq": "T5 model", "reward": "reward model", "classification": "classifier"}
+"""What people call the result of an objective, where it is another than a chat model."""
+JUDGES = frozenset({"reward", "classification"})
+"""Objectives whose result writes no answers (the trainer's contract says the same)."""
 
 
 def kind_of(objective: str) -> str:
     """What people call the result of an objective."""
-    return READERS.get(objective, CHATTER)
+    return KINDS.get(objective, CHATTER)
 
 
 def standing(stage: str, objective: str) -> str:
     """Where a version stands: its stage, or its kind where it has no way to be promoted."""
-    return kind_of(objective) if objective in READERS else str(stage)
+    return kind_of(objective) if objective in JUDGES else str(stage)
 
 
 def objective_of(session: Session, version: ModelVersion) -> str:
@@ -36,13 +38,13 @@ def objective_of(session: Session, version: ModelVersion) -> str:
 
 def chatting() -> Any:
     """The condition, in a query about versions, that a version chats."""
-    return ~exists(select(Run.id).where(Run.id == ModelVersion.run_id, Run.config["objective"].as_string().in_(READERS)))
+    return ~exists(select(Run.id).where(Run.id == ModelVersion.run_id, Run.config["objective"].as_string().in_(JUDGES)))
 
 
-def refuse_readers(session: Session, version: ModelVersion) -> None:
+def refuse_judges(session: Session, version: ModelVersion) -> None:
     """Raises InvalidInput for a version that does not chat."""
     objective = objective_of(session, version)
-    if objective in READERS:
+    if objective in JUDGES:
         raise InvalidInput(
             f"{version.name} is a {kind_of(objective)} and does not chat, so it is not judged by the answers it writes and "
             "cannot become the project's chatbot. Its figures on the test rows stand on the Train page, under Versions."

@@ -190,7 +190,7 @@ def collect(*, session: Session, settings: Settings, job: Job, outcome: Outcome)
     run.result = {key: value for key, value in result.items() if not (isinstance(value, float) and not math.isfinite(value))}
     session.add(run)
     project = locked_project(session, run.project_id)
-    chats = contract.OBJECTIVES[run.config.get("objective", "sft")].chats
+    chats = run.config.get("objective", "sft") in contract.WRITERS
     if chats:
         base_version(session, settings, project, run.config["base_model"], run.config.get("revision"))
     version = _made(session, project, run, folder)
@@ -248,7 +248,7 @@ def serve(settings: Settings, version: ModelVersion) -> None:
 
 
 def _made(session: Session, project: Project, run: Run, folder: Path) -> ModelVersion:
-    """The version that a run made. One that does not chat has a name at the engine like any other, but is not offered there."""
+    """The version that a run made. One that writes no answers has a name at the engine too, but is not offered there."""
     adapter, weights = folder / contract.ADAPTER, folder / contract.MODEL
     if not adapter.is_dir() and not weights.is_dir():
         raise IntegrityViolated("The run ended without weights. Try it again.")

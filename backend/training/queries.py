@@ -70,8 +70,8 @@ class RunCard:
 
     @property
     def chats(self) -> bool:
-        """Whether what it makes is a chat model, which can be evaluated and promoted."""
-        return contract.OBJECTIVES[self.objective].chats
+        """Whether what it makes answers in a chat, and so can be evaluated and promoted."""
+        return self.objective in contract.WRITERS
 
     @property
     def kind(self) -> str:

@@ -66,11 +66,6 @@ def objectives_for(kind: str, base_model: str | None = None) -> dict[str, str]:
     return {name: help_ for name, help_ in found.items() if base_model in {model.name for model in catalogue.fitting(name)}}
 
 
-def chats(objective: str) -> bool:
-    """Whether what an objective makes is a chat model."""
-    return contract.OBJECTIVES[objective].chats
-
-
 def why_not_from(before: str, objective: str, *, whole: bool) -> str:
     """Why a run cannot go on from a version that has learned `before` (nothing: a base model); an empty text where it can.
 

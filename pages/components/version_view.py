@@ -15,7 +15,6 @@ from pages.components.notices import plain
 from pages.components.visit import Visit
 
 NO_CHAT = {
-    "seq2seq": "reads a question whole and then writes its answer; the engine here serves chat models only",
     "reward": "scores answers",
     "classification": "sorts texts into its classes",
 }
@@ -47,7 +46,7 @@ def name_of(card: VersionCard) -> str:
 def _version(card: VersionCard) -> None:
     if card.chats:
         stands = {"candidate": " It waits for a decision.", "current": " The project's chat answers with it."}
-        st.text(f"A chat model from run {card.run} on snapshot {card.snapshot}.{stands.get(card.stage, '')}")
+        st.text(f"A {card.kind} from run {card.run} on snapshot {card.snapshot}.{stands.get(card.stage, '')}")
     show_measured(card.objective, card.test, card.validation, key=f"version-{card.id}")
     if card.chats:
         with st.container(horizontal=True):
@@ -58,7 +57,7 @@ def _version(card: VersionCard) -> None:
 
 
 def say_left_out(silent: Sequence[VersionCard]) -> None:
-    """Which versions a page about chat models does not list, with their figures, and why."""
+    """Which versions a page about chatbots does not list, with their figures, and why."""
     if silent:
         named = "; ".join(f"{one.number}: {one.name} ({', '.join(filter(None, (one.kind, one.told_first)))})" for one in silent)
         st.caption(

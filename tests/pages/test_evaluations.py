@@ -10,7 +10,7 @@ from backend.access.sessions import COOKIE, open_session
 from backend.runtime import Runtime
 from backend.store.models import Evaluation, Job, Response
 from backend.vocabulary import JobKind, JobStatus, Role
-from tests.backend.evaluation.scene import Scene, a_classifier, a_scene, evaluated, write_folder
+from tests.backend.evaluation.scene import Scene, a_classifier, a_scene, a_t5, evaluated, write_folder
 from tests.factories import a_person, a_project
 from tests.pages.desk import opened, words
 
@@ -165,7 +165,8 @@ def test_an_empty_project_is_taught_not_failed(house: Runtime, name: str) -> Non
 def test_what_does_not_chat_is_no_choice_and_the_page_says_why(house: Runtime, scene: Scene) -> None:
     with house.database.writing() as session:
         a_classifier(session, scene)
+        a_t5(session, scene, number=3)
         session.commit()
     page = opened(house, scene.lead, "evaluations")
-    assert page.selectbox(key="new_candidate").options == ["Version 1 (candidate)"]
+    assert page.selectbox(key="new_candidate").options == ["Writes (candidate)", "Version 1 (candidate)"]
     assert "Not listed, because they do not chat: 2: Intents (classifier, Accuracy 0.75)" in words(page).replace("\\", "")

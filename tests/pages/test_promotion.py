@@ -9,7 +9,7 @@ from backend.runtime import Runtime
 from backend.store.models import Job, Promotion
 from backend.store.records import Project
 from backend.vocabulary import JobKind, JobStatus, PromotionKind, Role
-from tests.backend.evaluation.scene import Scene, a_classifier, a_scene, compared, evaluated, serve
+from tests.backend.evaluation.scene import Scene, a_classifier, a_scene, a_t5, compared, evaluated, serve
 from tests.factories import a_person, a_project
 from tests.pages.desk import opened, words
 from trainer import contract
@@ -128,6 +128,26 @@ def test_a_project_without_versions_is_told_the_way(house: Runtime) -> None:
     page = opened(house, lead, "promotion")
     assert not page.exception
     assert "No candidate waits" in words(page)
+
+
+def test_a_t5_model_is_a_candidate_and_what_could_not_be_checked_is_counted(house: Runtime, scene: Scene) -> None:
+    with house.database.writing() as session:
+        writes, base = a_t5(session, scene)
+        serve(house.settings.models, writes, base)
+        done = evaluated(session, scene, candidate=writes, baseline=base)
+        ours = done.report["models"][writes.served_as] | {"exposure": None, "extracted": None}
+        done.report = done.report | {"models": done.report["models"] | {writes.served_as: ours}}
+        compared(session, scene, done)
+        session.commit()
+    page = opened(house, scene.lead, "promotion")
+    assert [option[:9] for option in page.selectbox(key="promotion_candidate").options] == ["Writes (c", "Version 1"]
+    page.selectbox(key="promotion_candidate").set_value(writes.id).run()
+    assert "The gate is passed. 4 conditions could not be checked; below stands why." in words(page).replace("\\", "")
+    page.text_area(key=f"reason_{writes.id}").input("It answers as well.")
+    page.button(key=f"FormSubmitter:decide_{writes.id}-Promote").click().run()
+    assert not page.exception
+    with house.database.reading() as session:
+        assert session.get_one(Project, scene.project_id).current_version_id == writes.id
 
 
 def test_what_does_not_chat_is_taken_along_but_is_no_candidate(house: Runtime, scene: Scene) -> None:

@@ -127,6 +127,23 @@ def a_classifier(session: Session, scene: Scene, *, number: int = 2) -> ModelVer
     return version
 
 
+def a_t5(session: Session, scene: Scene, *, number: int = 2) -> tuple[ModelVersion, ModelVersion]:
+    """A version that a run of the T5 family made, and its base model."""
+    run, version = a_trained_version(session, scene.project, scene.snapshot, number=number)
+    run.config = {"objective": "seq2seq", "base_model": "some/t5"}
+    version.name, version.base_model, version.adapter = "Writes", f"/runs/{scene.project.slug}/{number}/model", None
+    base = ModelVersion(
+        project_id=scene.project_id,
+        number=number + 1,
+        name="t5 as it is",
+        base_model="some/t5",
+        served_as=f"{version.served_as}-base",
+    )
+    session.add(base)
+    session.flush()
+    return version, base
+
+
 def write_folder(snapshots: Path, snapshot: Snapshot) -> None:
     (snapshots / snapshot.folder).mkdir(parents=True, exist_ok=True)
     (snapshots / snapshot.folder / frozen.MANIFEST).write_bytes(frozen.manifest_bytes(snapshot.manifest))

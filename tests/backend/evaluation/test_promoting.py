@@ -21,7 +21,7 @@ from backend.store.models import Evaluation, ModelVersion, Promotion, Snapshot
 from backend.store.records import Approval, Project
 from backend.store.work import Annotation
 from backend.vocabulary import PromotionKind, Role, Split, Stage, Verdict
-from tests.backend.evaluation.scene import Scene, a_scene, a_trained_version, compared, evaluated, freeze, serve, stage_of
+from tests.backend.evaluation.scene import Scene, a_scene, a_t5, a_trained_version, compared, evaluated, freeze, serve, stage_of
 from tests.factories import a_person
 
 
@@ -61,6 +61,36 @@ def test_a_candidate_with_its_evidence_becomes_current(database: Database, setti
         assert (rate["value"], rate["n"]) == (1.0, 12)
         assert session.exec(select(AuditEntry.action).order_by(col(AuditEntry.id).desc())).first() == "version.promoted"
         assert verify(session).broken_at is None
+
+
+def test_a_t5_model_takes_the_place_of_a_chat_model_and_is_replaced_like_any_other(
+    database: Database, settings: Settings
+) -> None:
+    with database.writing() as session:
+        scene = a_ready_scene(session, settings)
+        writes, base = a_t5(session, scene)
+        serve(settings.models, writes, base)
+        assert standing(session, project_id=scene.project_id, version_id=writes.id or 0).baseline_id == base.id
+        promote(session, settings, scene)
+        with pytest.raises(NotReady, match="20 more judgements"):
+            promote(session, settings, scene, writes, replaces=scene.candidate.id)
+        session.rollback()
+        done = evaluated(session, scene, candidate=writes, baseline=scene.candidate)
+        ours, theirs = writes.served_as, scene.candidate.served_as
+        models = done.report["models"]
+        counted = {ours: {"reference_tokens": 100, "loss": 1.9}, theirs: {"reference_tokens": 200, "loss": 1.0}}
+        done.report = done.report | {"models": {label: models[label] | more for label, more in counted.items()}}
+        compared(session, scene, done)
+        found = standing(session, project_id=scene.project_id, version_id=writes.id or 0)
+        loss = next(check for check in found.result.checks if check.name == "metric_loss")
+        assert "1.000 → 0.950" in loss.measured, "Over 200 tokens."
+        assert "different tokens" in loss.sentence
+        promote(session, settings, scene, writes, replaces=scene.candidate.id)
+        assert session.get_one(Project, scene.project_id).current_version_id == writes.id
+        assert stage_of(session, scene.candidate) is Stage.RETIRED
+        back = {"session": session, "actor": scene.lead, "settings": settings, "project_id": scene.project_id}
+        promoting.roll_back(**back, leaves=writes.id, reason="It knew less.")
+        assert stage_of(session, scene.candidate) is Stage.CURRENT
 
 
 def test_without_evidence_nothing_changes_and_the_message_says_what_is_missing(sqlite: Database, settings: Settings) -> None:

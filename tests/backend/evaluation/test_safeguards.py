@@ -54,6 +54,17 @@ def test_secrets_that_are_known_by_heart_count_even_where_the_version_before_kne
     assert check.needed == "at most 18 worse than the base model"
 
 
+def test_what_a_model_of_another_kind_forgot_is_no_measure() -> None:
+    told = report(holdout_of="general talk")  # type: ignore[arg-type]
+    told["models"]["base"]["holdout_of"] = "its own facts"  # type: ignore[index]
+    (check,) = hold({"holdout": 0.1}, read(told, "new", "old", "base"))
+    assert (check.outcome, check.measured) == (Outcome.NOTHING, "not measured")
+    assert "a model of another kind" in check.sentence
+    told["models"]["base"]["holdout_of"] = "general talk"  # type: ignore[index]
+    (check,) = hold({"holdout": 0.1}, read(told, "new", "old", "base"))
+    assert check.outcome is Outcome.PASSED
+
+
 def test_what_is_forgotten_counts_from_the_base_model() -> None:
     (check,) = hold({"holdout": 0.1}, read(report(), "new", "old", "base"))
     assert "0.100 → 0.200" in check.measured

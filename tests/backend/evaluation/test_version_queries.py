@@ -14,8 +14,9 @@ from backend.evaluation import evaluating, evidence, promoting, queries, version
 from backend.runtime import Runtime
 from backend.settings import Settings
 from backend.store.database import Database
-from backend.store.models import Evaluation, Promotion, Run, Snapshot
-from tests.backend.evaluation.scene import a_classifier, a_scene, write_folder
+from backend.store.models import Evaluation, Job, Promotion, Run, Snapshot
+from tests.backend.evaluation.scene import a_classifier, a_scene, a_t5, evaluated, write_folder
+from trainer import contract
 
 
 def test_each_version_tells_its_kind_and_how_its_run_measured_it(database: Database) -> None:
@@ -37,6 +38,42 @@ def test_each_version_tells_its_kind_and_how_its_run_measured_it(database: Datab
     table = version_queries.table(list(cards.values())).set_index("name")
     assert list(table["kind"]) == ["classifier", "chat model", "base model"]
     assert list(table["stage"]) == ["", "candidate", ""]
+
+
+def test_a_t5_model_is_a_candidate_like_a_chat_model_and_named_as_what_it_is(sqlite: Database, tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    with sqlite.writing() as session:
+        scene = a_scene(session)
+        writes, base = a_t5(session, scene)
+        write_folder(settings.snapshots, scene.snapshot)
+        scene.project.current_version_id = scene.candidate.id
+        cards = {card.name: card for card in version_queries.versions(session, project_id=scene.project_id)}
+        assert (cards["Writes"].kind, cards["Writes"].chats, cards["Writes"].standing) == ("T5 model", True, "candidate")
+        given = {"session": session, "actor": scene.lead, "settings": settings, "project_id": scene.project_id}
+        started = evaluating.start_evaluation(**given, candidate_version_id=writes.id or 0)
+        job = session.get_one(Job, started.job_id)
+        config = contract.EvaluateConfig.from_json(contract.read_json(settings.data / job.folder / contract.CONFIG))
+    told = {model.label: (model.base_model, model.adapter) for model in config.models}
+    assert list(told) == [scene.candidate.served_as, writes.served_as, base.served_as], "Current, candidate, its own base."
+    assert told[writes.served_as] == (writes.base_model, None)
+
+
+def test_loss_a_token_is_not_compared_between_models_that_count_otherwise(sqlite: Database) -> None:
+    with sqlite.writing() as session:
+        scene = a_scene(session)
+        writes, base = a_t5(session, scene)
+        done = evaluated(session, scene, candidate=writes, baseline=base)
+        for tokens, differ in ((200, False), (100, True)):
+            models = {label: one | {"reference_tokens": 200} for label, one in done.report["models"].items()}
+            models[writes.served_as]["reference_tokens"] = tokens
+            done.report = done.report | {"models": models}
+            session.flush()
+            card = queries.evaluation_card(session, project_id=scene.project_id, evaluation_id=done.id or 0)
+            table = queries.measures(card).set_index("measure")
+            assert queries.counts_alike(card) is not differ
+            assert ("loss and perplexity do not compare" in queries.about(card)) is differ
+            assert table["difference"].isna()["Loss (nats a token)"] == table["difference"].isna()["Perplexity"] == differ
+            assert table["difference"]["ROUGE-L (0–1)"] == pytest.approx(0.6)
 
 
 def test_what_does_not_chat_is_not_evaluated_by_answers_promoted_or_refused(sqlite: Database, tmp_path: Path) -> None:

@@ -282,8 +282,24 @@ def test_what_scores_or_sorts_is_a_version_that_the_engine_is_not_offered(studio
         assert overview(session, actor=studio.lead, project_id=studio.project_id).candidates == 1
 
 
+def test_a_t5_model_is_a_candidate_that_the_engine_is_offered_with_its_base(small_studio: Studio) -> None:
+    run = small_studio.start(recipe={"objective": "seq2seq", "base_model": "google/flan-t5-small", "adapter": "full"})
+    finish(small_studio, run, weights=contract.MODEL)
+    base, made = versions(small_studio)
+    assert (base.name, base.base_model, base.run_id) == ("flan-t5-small as it is", "google/flan-t5-small", None)
+    assert made.base_model == str(small_studio.settings.runs / run.folder / contract.MODEL)
+    served = {one.parent.name: contract.read_json(one) for one in small_studio.settings.models.glob(f"*/{contract.SERVED}")}
+    assert {name: told["base_model"] for name, told in served.items()} == {
+        "shop-base": "google/flan-t5-small", "shop-v1": made.base_model
+    }  # fmt: skip
+    with small_studio.database.reading() as session:
+        card = queries.run_card(session, small_studio.lead, small_studio.settings, run.id or 0)
+        assert (card.chats, card.kind) == (True, "T5 model")
+        assert overview(session, actor=small_studio.lead, project_id=small_studio.project_id).candidates == 1
+
+
 def test_the_two_lists_of_what_does_not_chat_are_one() -> None:
-    assert set(kinds.READERS) == {name for name, objective in contract.OBJECTIVES.items() if not objective.chats}
+    assert set(contract.OBJECTIVES) - set(contract.WRITERS) == kinds.JUDGES
 
 
 def test_a_run_goes_on_from_an_earlier_version_and_so_does_its_repetition(small_studio: Studio) -> None:
