@@ -116,7 +116,8 @@ def _write(
     """One batch: clusters, likenesses, findings. Raises _Moved where the clusters are no longer those that were read."""
     ids = {int(held.ids[place]): int(place) for place in places}
     locked_project(session, project_id)  # imports change clusters too, and hold it as well
-    rows = session.execute(select(col(Record.id), col(Record.cluster), col(Record.head)).where(col(Record.id).in_(ids))).all()
+    query = select(_RECORD.c.id, _RECORD.c.cluster, _RECORD.c.head).where(_RECORD.c.id.in_(ids))
+    rows = session.connection().execute(query).all()
     if any(cluster != held.clusters[ids[record_id]] for record_id, cluster, _ in rows):
         session.rollback()
         raise _Moved

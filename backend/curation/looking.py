@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
@@ -9,8 +10,8 @@ from backend.conversations import Message, messages_from_json
 from backend.detectors.checks import Context, Family, Seen, family
 from backend.vocabulary import Check
 
-Shown = tuple[list[dict[str, str]], frozenset[Check]]
-"""Messages as they are stored, and the families that are to look at them."""
+Shown = tuple[str, frozenset[Check]]
+"""Messages as the JSON that is stored, and the families that are to look at them."""
 Views = list[dict[Check, Seen]]
 """For each conversation what each of its families saw."""
 
@@ -27,7 +28,7 @@ class Look:
 
     def __call__(self, batch: Sequence[Shown]) -> Views:
         """Look at a batch."""
-        conversations = [messages_from_json(messages) for messages, _ in batch]
+        conversations = [messages_from_json(json.loads(messages)) for messages, _ in batch]
         views: Views = [{} for _ in batch]
         plain: dict[tuple[Check, tuple[tuple[str, str], ...]], Seen] = {}  # what is the same is sent back once
         for check, one in self._families.items():

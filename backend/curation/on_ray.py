@@ -8,7 +8,6 @@ where the nodes cannot read the data folder; on several machines it lies on stor
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -88,7 +87,7 @@ class Looking:
         """A row of views for each record."""
         table = pa.concat_tables([pq.read_table(path) for path in files.column(0).to_pylist()])
         batch = [
-            (json.loads(messages), frozenset(map(Check, checks)))
+            (messages, frozenset(map(Check, checks)))
             for messages, checks in zip(table["messages"].to_pylist(), table["checks"].to_pylist(), strict=True)
         ]
         views = [[_to_plain(check, seen) for check, seen in one.items()] for one in self._work(batch)]
@@ -102,7 +101,7 @@ def _write(folder: Path, pieces: Sequence[Sequence[Shown]]) -> None:
         rows = [
             {
                 "place": next(places),
-                "messages": json.dumps(messages),
+                "messages": messages,
                 "checks": sorted(check.value for check in wanted),
             }
             for piece in pieces[begin : begin + together]

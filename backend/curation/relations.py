@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -56,6 +57,7 @@ def keep(session: Session, project_id: int, related: Sequence[Related], kinds: C
     for row in session.exec(query):
         held[row.record_id].append(row)
     new = []
+    at = now()
     for one in related:
         said = set()
         for row in held[one.record_id]:
@@ -65,7 +67,7 @@ def keep(session: Session, project_id: int, related: Sequence[Related], kinds: C
                 _update(row, one, relation)
             elif row.status is FindingStatus.OPEN:
                 row.status, row.detail = FindingStatus.FIXED, {**row.detail, "gone_in": one.head}
-        new += [_row(project_id, one, relation) for relation in one.relations if id(relation) not in said]
+        new += [_row(project_id, one, relation, at) for relation in one.relations if id(relation) not in said]
     session.flush()
     add_rows(session, Finding, new)
     return Counter(str(row["kind"]) for row in new)
@@ -79,7 +81,7 @@ def _update(row: Finding, one: Related, relation: Relation) -> None:
         row.message, row.end = relation.message, relation.end
 
 
-def _row(project_id: int, one: Related, relation: Relation) -> dict[str, Any]:
+def _row(project_id: int, one: Related, relation: Relation, at: datetime) -> dict[str, Any]:
     return {
         "project_id": project_id,
         "record_id": one.record_id,
@@ -95,5 +97,5 @@ def _row(project_id: int, one: Related, relation: Relation) -> dict[str, Any]:
         "detail": relation.detail,
         "status": FindingStatus.OPEN,
         "closed_by": None,
-        "created_at": now(),
+        "created_at": at,
     }

@@ -30,8 +30,12 @@ BATCH = 2000
 _READ = 20_000
 _NAMED = 1000
 """Ids that one query names."""
+_RECORD, _REVISION, _LIKENESS = Record.__table__, RecordRevision.__table__, Likeness.__table__  # type: ignore[attr-defined]
 _ALONE = 4
 """Batches that are sketched here before others help."""
+
+_Due = tuple[int, int, bool]
+"""A record, its newest revision, and whether it has a sketch of another."""
 
 
 @dataclass(slots=True)
@@ -51,15 +55,15 @@ def refresh(session: Session, project_id: int, tell: Callable[[int, int], None],
     at most.
     """
     total = session.execute(select(func.count()).select_from(Record).where(col(Record.project_id) == project_id)).scalar_one()
-    on_their_way: deque[list[tuple[int, int]]] = deque()
+    on_their_way: deque[list[_Due]] = deque()
 
     def pieces() -> Iterator[list[str]]:
         last = 0
         while due := _due(session, project_id, last):
             session.rollback()  # nobody waits while the texts are worked out
             last = due[-1][0]
-            on_their_way.append([(record_id, revision_id) for record_id, revision_id, _ in due])
-            yield [messages for _, _, messages in due]
+            on_their_way.append([(record_id, revision_id, had is not None) for record_id, revision_id, _, had in due])
+            yield [messages for _, _, messages, _ in due]
 
     made = 0
     with closing(in_order(sketches_of_stored, pieces(), workers=workers, alone=_ALONE)) as drawn:
@@ -71,42 +75,47 @@ def refresh(session: Session, project_id: int, tell: Callable[[int, int], None],
     session.rollback()
 
 
-def _store(session: Session, project_id: int, ids: Sequence[tuple[int, int]], sketches: NDArray[Any]) -> None:
+def _store(session: Session, project_id: int, due: Sequence[_Due], sketches: NDArray[Any]) -> None:
     rows = [
         {
             "record_id": record_id,
             "project_id": project_id,
             "revision_id": revision_id,
             "version": VERSION,
-            "sketch": sketch.tobytes(),
+            "sketch": sketch,
             "settled": False,
             "nearest_id": None,
             "similarity": 0.0,
         }
-        for (record_id, revision_id), sketch in zip(ids, sketches, strict=True)
+        for (record_id, revision_id, _), sketch in zip(due, _bytes_of(sketches), strict=True)
     ]
-    session.execute(delete(Likeness).where(col(Likeness.record_id).in_([row["record_id"] for row in rows])))
+    if old := [record_id for record_id, _, had in due if had]:
+        session.execute(delete(Likeness).where(col(Likeness.record_id).in_(old)))
     add_rows(session, Likeness, rows)
     session.commit()
 
 
+def _bytes_of(sketches: NDArray[Any]) -> list[bytes]:
+    """Each sketch as it is stored."""
+    whole, size = sketches.tobytes(), sketches.itemsize
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
 def _due(session: Session, project_id: int, after: int) -> Sequence[Any]:
-    """Records from `after` on whose newest revision has no sketch: id, revision id, messages as JSON."""
-    head = (col(RecordRevision.record_id) == col(Record.id)) & (col(RecordRevision.number) == col(Record.head))
-    stale = or_(
-        col(Likeness.record_id).is_(None),
-        col(Likeness.revision_id) != col(RecordRevision.id),
-        col(Likeness.version) != VERSION,
-    )
+    """Records from `after` on whose newest revision has no sketch: id, revision id, messages as JSON, id where there is an old
+    sketch.
+    """
+    record, revision, likeness = _RECORD.c, _REVISION.c, _LIKENESS.c
+    stale = or_(likeness.record_id.is_(None), likeness.revision_id != revision.id, likeness.version != VERSION)
     query = (
-        select(col(Record.id), col(RecordRevision.id), cast(col(RecordRevision.messages), String))
-        .join(RecordRevision, head)
-        .outerjoin(Likeness, col(Likeness.record_id) == col(Record.id))
-        .where(col(Record.project_id) == project_id, col(Record.id) > after, stale)
-        .order_by(col(Record.id))
+        select(record.id, revision.id, cast(revision.messages, String), likeness.record_id)
+        .join_from(_RECORD, _REVISION, (revision.record_id == record.id) & (revision.number == record.head))
+        .outerjoin(_LIKENESS, likeness.record_id == record.id)
+        .where(record.project_id == project_id, record.id > after, stale)
+        .order_by(record.id)
         .limit(BATCH)
     )
-    return session.execute(query).all()
+    return session.connection().execute(query).all()
 
 
 def is_settled(session: Session, project_id: int) -> bool:
@@ -121,7 +130,7 @@ def read(session: Session, project_id: int) -> Held:
     blobs: list[NDArray[Any]] = []
     names: dict[str, str] = {}
     last = 0
-    while rows := session.execute(_page(project_id, last)).all():
+    while rows := session.connection().execute(_page(project_id, last)).all():
         for column, values in zip(columns, zip(*rows, strict=True), strict=False):
             column.append(np.array([0 if value is None else value for value in values]) if column is not columns[5] else values)
         blobs.append(np.frombuffer(b"".join(row[6] for row in rows), dtype=SKETCH))
@@ -142,19 +151,20 @@ def read(session: Session, project_id: int) -> Held:
 
 
 def _page(project_id: int, after: int) -> Any:
+    likeness = _LIKENESS.c
     return (
         select(
-            col(Likeness.record_id),
-            col(Likeness.revision_id),
-            col(Likeness.settled),
-            col(Likeness.nearest_id),
-            col(Likeness.similarity),
-            col(Record.cluster),
-            col(Likeness.sketch),
+            likeness.record_id,
+            likeness.revision_id,
+            likeness.settled,
+            likeness.nearest_id,
+            likeness.similarity,
+            _RECORD.c.cluster,
+            likeness.sketch,
         )
-        .join(Record, col(Record.id) == col(Likeness.record_id))
-        .where(col(Likeness.project_id) == project_id, col(Likeness.record_id) > after)
-        .order_by(col(Likeness.record_id))
+        .join_from(_LIKENESS, _RECORD, _RECORD.c.id == likeness.record_id)
+        .where(likeness.project_id == project_id, likeness.record_id > after)
+        .order_by(likeness.record_id)
         .limit(_READ)
     )
 
@@ -169,8 +179,8 @@ def words_of(session: Session, held: Held, places: NDArray[np.int64]) -> list[st
     found: dict[int, str] = {}
     for begin in range(0, len(wanted), _NAMED):
         named = wanted[begin : begin + _NAMED].tolist()
-        query = select(col(RecordRevision.id), col(RecordRevision.messages)).where(col(RecordRevision.id).in_(named))
-        for revision_id, messages in session.execute(query):
+        query = select(_REVISION.c.id, _REVISION.c.messages).where(_REVISION.c.id.in_(named))
+        for revision_id, messages in session.connection().execute(query):
             found[revision_id] = customer_words(messages_from_json(messages))
     session.rollback()  # nobody waits while they are compared
     return [found[revision_id] for revision_id in wanted.tolist()]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from backend.conversations import Message
 from backend.detectors.checks import Context, Seen
-from backend.detectors.language import language_of, spoken
+from backend.detectors.language import guess_all, language_of, spoken
 from backend.detectors.mood import compound
 from backend.vocabulary import DETECTED, FindingKind
 
@@ -35,7 +35,9 @@ def sentiment_of(text: str) -> str:
 
 def look(batch: Sequence[Sequence[Message]], context: Context) -> list[Seen]:
     """As `backend.detectors.checks` asks for it: a slice for conversations in English, nothing for others."""
-    return [_seen(spoken(messages)) for messages in batch]
+    said = [spoken(messages) for messages in batch]
+    guess_all(said)
+    return [_seen(text) for text in said]
 
 
 def _seen(said: str) -> Seen:

@@ -43,6 +43,8 @@ class Packed(NamedTuple):
 
     content: bytes
     drafts: int
+    versions: int
+    """Of all the drafts."""
     faqs: int
     rejected: int
     first_rejected: list[Rejected]
@@ -90,7 +92,9 @@ def packed(batch: Batch, *, last_line: int) -> Packed:
     """The batch as bytes."""
     content = pickle.dumps(batch, protocol=pickle.HIGHEST_PROTOCOL)
     keys = b"".join(one.key for one in batch.drafts)
-    return Packed(content, len(batch.drafts), len(batch.faqs), len(batch.rejected), batch.rejected[:LISTED], last_line, keys)
+    versions = sum(len(one.versions) for one in batch.drafts)
+    rejected = len(batch.rejected)
+    return Packed(content, len(batch.drafts), versions, len(batch.faqs), rejected, batch.rejected[:LISTED], last_line, keys)
 
 
 def unpacked(content: bytes) -> Batch:

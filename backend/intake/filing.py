@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ from backend.intake.readers.rows import Rejected
 from backend.intake.repeats import Keys, firsts
 from backend.intake.spool import Spool
 from backend.store.base import now
-from backend.store.bulk import add_rows, draw_ids
+from backend.store.bulk import Prepared, add_rows, draw_ids, preparer, write
 from backend.store.checked import mark
 from backend.store.curation import ImportedLabel
 from backend.store.findings import GONE_IN, WHY
@@ -132,6 +133,15 @@ def _newest(session: Session, project_id: int) -> Iterator[tuple[int, str, list[
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
+class _Sheet(NamedTuple):
+    """A batch, ready to be written."""
+
+    inserts: list[Prepared]
+    originals: list[Original]
+    done: int
+    """Drafts up to the end of this batch."""
+
+
 class Filing:
     """Writes the drafts of one source as pending records, with revisions, findings, labels and clusters."""
 
@@ -141,6 +151,7 @@ class Filing:
         source: Source,
         actor: Actor,
         compared: Comparison,
+        versions: int,
         *,
         seen: Mapping[Check, str],
         vault: VaultKeys | None,
@@ -149,6 +160,8 @@ class Filing:
         self._session, self._source, self._actor, self._compared = session, source, actor, compared
         self._seen, self._vault = seen, vault
         self._ids = np.array(draw_ids(session, Record, len(compared.first)), np.int64)
+        self._revisions = iter(draw_ids(session, RecordRevision, versions))
+        self._prepared = preparer(session)
         self._at = now()
         self._done = 0
         self._marks: dict[int, str] = {}
@@ -159,8 +172,17 @@ class Filing:
             for record_id, label in self._compared.clusters.changed.items():
                 self._session.execute(update(Record).where(col(Record.id) == record_id).values(cluster=label))
 
-    def file(self, drafts: Sequence[Draft]) -> None:
-        """Write the next drafts."""
+    def file(self, batches: Iterable[Sequence[Draft]]) -> Iterator[int]:
+        """Write the drafts, batch by batch; yields how many are written. While one batch is written the next is made ready."""
+        for sheet in _one_ahead(map(self._sheet, batches)):
+            for prepared in sheet.inserts:
+                write(self._session, prepared)
+            if self._vault is not None and sheet.originals:
+                keep(self._session, self._actor, self._source.project_id, self._vault, sheet.originals)
+            yield sheet.done
+
+    def _sheet(self, drafts: Sequence[Draft]) -> _Sheet:
+        """The rows of the next drafts. It asks nothing of the database."""
         begin, end = self._done, self._done + len(drafts)
         ids = self._ids[begin:end].tolist()
         labels = self._compared.clusters.new[begin:end] if self._compared.clusters is not None else None
@@ -168,16 +190,13 @@ class Filing:
             self._record_row(record_id, draft, labels[place] if labels is not None else "")
             for place, (draft, record_id) in enumerate(zip(drafts, ids, strict=True))
         ]
-        add_rows(self._session, Record, records)
-        revisions = iter(draw_ids(self._session, RecordRevision, sum(len(draft.versions) for draft in drafts)))
-        revision_rows: list[dict[str, Any]] = []
+        revisions: list[dict[str, Any]] = []
         findings: list[dict[str, Any]] = []
         judged: list[dict[str, Any]] = []
         originals: list[Original] = []
-        firsts_of = self._firsts(begin, end)
-        for draft, record_id, first in zip(drafts, ids, firsts_of, strict=True):
-            revision_ids = [next(revisions) for _ in draft.versions]
-            revision_rows += self._revision_rows(record_id, revision_ids, draft)
+        for draft, record_id, first in zip(drafts, ids, self._firsts(begin, end), strict=True):
+            revision_ids = [next(self._revisions) for _ in draft.versions]
+            revisions += self._revision_rows(record_id, revision_ids, draft)
             findings += [self._finding_row(record_id, revision_ids[item.version], item) for item in draft.found]
             originals += draft.originals
             if draft.label is not None:
@@ -186,12 +205,9 @@ class Filing:
                 findings.append(self._duplicate_row(record_id, revision_ids[-1], first))
                 self.filed.duplicates += 1
             self.filed.count(draft)
-        add_rows(self._session, RecordRevision, revision_rows)
-        add_rows(self._session, Finding, findings)
-        add_rows(self._session, ImportedLabel, judged)
-        if self._vault is not None and originals:
-            keep(self._session, self._actor, self._source.project_id, self._vault, originals)
         self._done = end
+        tables = ((Record, records), (RecordRevision, revisions), (Finding, findings), (ImportedLabel, judged))
+        return _Sheet([self._prepared(table, rows) for table, rows in tables], originals, end)
 
     def _firsts(self, begin: int, end: int) -> list[int]:
         """The id of the first record that each of these drafts is equal to; its own for one that repeats none."""
@@ -278,6 +294,16 @@ class Filing:
         assert draft.label is not None
         where = {"project_id": self._source.project_id, "source_id": self._source.id, "record_id": record_id}
         return {**where, **draft.label._asdict(), "created_at": self._at}
+
+
+def _one_ahead(sheets: Iterable[_Sheet]) -> Iterator[_Sheet]:
+    """The same; each is made by a thread while the one before it is in use."""
+    rest = iter(sheets)
+    with ThreadPoolExecutor(1, thread_name_prefix="filing") as thread:
+        waiting = thread.submit(next, rest, None)
+        while (sheet := waiting.result()) is not None:
+            waiting = thread.submit(next, rest, None)
+            yield sheet
 
 
 def file_rejected(session: Session, source: Source, rejected: Sequence[Rejected]) -> None:

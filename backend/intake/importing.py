@@ -215,10 +215,9 @@ def _file_records(
     session: Session, source: Source, actor: Actor, taken: Taken, compared: filing.Comparison, progress: Progress
 ) -> filing.Filed:
     looked = versions(Context(rules=taken.options.rules), {Check.PERSONAL: family(Check.PERSONAL)})
-    writing = filing.Filing(session, source, actor, compared, seen=looked, vault=taken.options.keys)
+    spool = taken.spool
+    writing = filing.Filing(session, source, actor, compared, spool.versions, seen=looked, vault=taken.options.keys)
     writing.move_clusters()
-    for batch in taken.spool:
-        writing.file(batch.drafts)
-        done, total = writing.filed.records, max(1, taken.spool.drafts)
-        progress(0.6 + 0.35 * done / total, f"Saved {done:,} of {total:,}")
+    for done in writing.file(batch.drafts for batch in spool):
+        progress(0.6 + 0.35 * done / max(1, spool.drafts), f"Saved {done:,} of {spool.drafts:,}")
     return writing.filed

@@ -27,7 +27,7 @@ class Spool:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder) if folder else None)  # noqa: SIM115 - closed by close()
         self._sizes = array.array("Q")
         self._keys = bytearray()
-        self.drafts = self.faqs = self.rejected = 0
+        self.drafts = self.versions = self.faqs = self.rejected = 0
         self.first_rejected: list[Rejected] = []
 
     def close(self) -> None:
@@ -45,6 +45,7 @@ class Spool:
         self._sizes.append(len(batch.content))
         self._keys += batch.keys
         self.drafts += batch.drafts
+        self.versions += batch.versions
         self.faqs += batch.faqs
         self.rejected += batch.rejected
         self.first_rejected += batch.first_rejected[: LISTED - len(self.first_rejected)]

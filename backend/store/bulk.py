@@ -7,11 +7,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Column, Connection, Dialect, func, insert, select, text
+from sqlalchemy import Column, Dialect, func, insert, select, text
 from sqlalchemy import Table as Held
 from sqlmodel import Session
 
@@ -36,29 +37,61 @@ def draw_ids(session: Session, table: type[Table], count: int) -> list[int]:
     return list(session.execute(sequence, {"name": held.name, "count": count}).scalars())
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rows as the database takes them: statements, each with what is bound in it."""
+
+    statements: Sequence[tuple[Any, Any]]
+
+
+def preparer(session: Session) -> Callable[[type[Table], Sequence[Mapping[str, Any]]], Prepared]:
+    """What prepares rows, given by the names of their columns, for `write`. All rows of a call must have the same ones. It asks
+    nothing of the database, so that another thread can prepare rows while earlier ones are written.
+    """
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        return lambda table, rows: Prepared(
+            [(insert(_held(table)), rows[at : at + BATCH]) for at in range(0, len(rows), BATCH)]
+        )
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    bound, dialect = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER), connection.dialect
+    return lambda table, rows: Prepared(list(_for_sqlite(dialect, bound, _held(table), rows)))
+
+
+def write(session: Session, prepared: Prepared) -> None:
+    """Insert what was prepared."""
+    connection = session.connection()
+    for statement, bound in prepared.statements:
+        if isinstance(statement, str):
+            connection.exec_driver_sql(statement, bound)
+        else:
+            connection.execute(statement, bound)
+
+
 def add_rows(session: Session, table: type[Table], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, by the names of their columns. All rows must have the same ones."""
-    held = table.__table__  # type: ignore[attr-defined]
-    connection = session.connection()
-    add = _add_to_sqlite if connection.dialect.name == "sqlite" else _add
-    for start in range(0, len(rows), BATCH):
-        add(connection, held, rows[start : start + BATCH])
+    if rows:
+        write(session, preparer(session)(table, rows))
 
 
-def _add(connection: Connection, held: Held, rows: Sequence[Mapping[str, Any]]) -> None:
-    connection.execute(insert(held), rows)
+def _held(table: type[Table]) -> Held:
+    held: Held = table.__table__  # type: ignore[attr-defined]
+    return held
 
 
-def _add_to_sqlite(connection: Connection, held: Held, rows: Sequence[Mapping[str, Any]]) -> None:
+def _for_sqlite(
+    dialect: Dialect, bound: int, held: Held, rows: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """As many rows as it can take in one statement: it writes out its index of words after every single one, which took four
     fifths of the time.
     """
+    if not rows:
+        return
     left_out = {column.name: column for column in held.c if column.default is not None and column.name not in rows[0]}
     names = (*rows[0], *left_out)
-    writers = [_writer(held.c[name], connection.dialect) for name in names]
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    most = max(1, driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(names))
+    writers = [_writer(held.c[name], dialect) for name in names]
+    most = min(BATCH, max(1, bound // len(names)))
     for start in range(0, len(rows), most):
         part = rows[start : start + most]
         columns = [
@@ -66,7 +99,7 @@ def _add_to_sqlite(connection: Connection, held: Held, rows: Sequence[Mapping[st
             for name, write in zip(names, writers, strict=True)
         ]
         statement = _insert_many(held.name, names, len(part))
-        connection.exec_driver_sql(statement, tuple(chain.from_iterable(zip(*columns, strict=True))))
+        yield statement, tuple(chain.from_iterable(zip(*columns, strict=True)))
 
 
 @cache

@@ -100,8 +100,7 @@ def _dated(text: str, start: int, end: int, score: float) -> Span:
 
 def ages(text: str) -> Iterator[Span]:
     """Ages: the number alone."""
-    may_hold = _may_hold(text, _AGE_WORDS) or _YEARS_AFTER.search(text)
-    for number in _NUMBER.finditer(text) if may_hold else ():
+    for number in _NUMBER.finditer(text) if _may_hold(text, _AGE_WORDS) or _YEARS_AFTER.search(text) else ():
         match = _AGE.match(text, number.start())
         if match is None or _LEAST_AGE.match(text, match.end()):
             continue

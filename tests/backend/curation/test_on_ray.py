@@ -111,9 +111,12 @@ def who(batch):
     until = time.monotonic() + 60
     while len(list(folder.glob("*.node"))) < 2 and time.monotonic() < until:  # a node takes a while to start its first task
         time.sleep(0.1)
-    return [{Check.TEXT: Seen(slices=((messages[0]["content"], node),))} for messages, _ in batch]
+    return [{Check.TEXT: Seen(slices=((json.loads(messages)[0]["content"], node),))} for messages, _ in batch]
 
-pieces = [[([{"role": "user", "content": str(10 * n + m)}], frozenset({Check.TEXT})) for m in range(n + 1)] for n in range(8)]
+def shown(number):
+    return json.dumps([{"role": "user", "content": str(number)}]), frozenset({Check.TEXT})
+
+pieces = [[shown(10 * n + m) for m in range(n + 1)] for n in range(8)]
 views = list(on_ray.looked(who, pieces, data=folder))
 print(json.dumps([[one[Check.TEXT].slices[0] for one in piece] for piece in views]))
 """
