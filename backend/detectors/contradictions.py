@@ -158,7 +158,7 @@ def _by_amounts(question: str, first: str, second: str) -> Disagreement | None:
     one, other = _amounts(first), _amounts(second)
     if not _content(first) & _content(second):
         return None  # answers about different things
-    for unit in one.keys() & other.keys():
+    for unit in (unit for unit in one if unit in other):  # in their order, so that it is always the same one
         here, there = (frozenset(amounts[unit]) - asked for amounts in (one, other))
         if unit and here and there and not here <= there and not there <= here:
             return Disagreement(_said(one[unit], here), _said(other[unit], there))
