@@ -40,6 +40,8 @@ BUSY = 16_384
 """Tokens of a pass that keep a large GPU busy: with few, it waits for the program that tells it what to do."""
 _STEPS = 100
 """Steps that a pass over the data keeps where rows are made longer for a GPU's sake."""
+BACKEND = "inductor"
+"""What turns layers into kernels."""
 _VARIANTS = 32
 """Kinds of passes that a layer may be compiled for (the first layer, those that forget, with and without gradients); beyond
 PyTorch's eight it would go on uncompiled without a word."""
@@ -203,10 +205,12 @@ def _compile(learner: Learner, *, forgiving: bool) -> None:
         raise BadModel(f"compile 'on' needs {lacking}, which cannot be found here; use 'off'.")
     settings = importlib.import_module("torch._dynamo.config")
     settings.recompile_limit = max(settings.recompile_limit, _VARIANTS)
+    # Lengths vary from row to row; numbers such as LoRA's scale do not, and as inputs they would be worked on by the CPU.
+    settings.specialize_float = True
     settings.suppress_errors = forgiving
     for layer in layers_of(learner.model):
-        layer.compile(dynamic=True)
-    learner.nats = torch.compile(objectives.sft, dynamic=True)
+        layer.compile(dynamic=True, backend=BACKEND)
+    learner.nats = torch.compile(objectives.sft, dynamic=True, backend=BACKEND)
     learner.compiled = True
 
 
