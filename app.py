@@ -6,9 +6,11 @@ Start it with `python app.py` (address and port from the settings), `streamlit r
 from __future__ import annotations
 
 import dataclasses
+import gc
 import importlib
 import math
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +35,9 @@ from pages.components import notices
 from pages.components.steady_theme import keep_theme
 
 HERE = Path(__file__).parent
+HAND_OVER = 0.001
+"""Seconds until a thread lets another have the interpreter. A save lets go of it at every statement and, by the default of
+five milliseconds, waits that long to have it back from whoever draws a page meanwhile."""
 house = runtime.start(os.environ)
 configure(house.settings.log_format)
 keep_theme()
@@ -65,6 +70,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     settings = house.settings
     if config.is_manually_set("server.port"):  # `streamlit run app.py --server.port …`
         settings = dataclasses.replace(settings, port=config.get_option("server.port"))
+    sys.setswitchinterval(HAND_OVER)
+    gc.freeze()  # what is loaded by now stays; looking through it for garbage held everybody up for a fifth of a second
     print(f"\n  Touchstone is at {settings.address}\n", flush=True)
     with house.database.writing() as session:
         token = offer_setup(session=session, hours=settings.link_hours)

@@ -37,16 +37,18 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        # Errors and their traces go to the log, and parameters are people's texts and hashes. The connection used last is
+        # the next: its statements are prepared and its pages are in its cache.
+        always = {"hide_parameters": True, "pool_use_lifo": True}
         if self.is_sqlite:
             if self.url.database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             waits = {"timeout": BUSY_SECONDS, "check_same_thread": False}
-            # errors and their traces go to the log, and parameters are people's texts and hashes
-            self._engine = create_engine(url, pool_size=20, max_overflow=40, hide_parameters=True, connect_args=waits)
+            self._engine = create_engine(url, pool_size=20, max_overflow=40, connect_args=waits, **always)
             event.listen(self._engine, "connect", _prepare_sqlite)
             _Turns().listen(self._engine)
         else:
-            self._engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True)
+            self._engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, **always)
         self._writer = self._engine.execution_options(touchstone_write=True)
 
     @property
