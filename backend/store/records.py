@@ -68,6 +68,7 @@ class Record(Table, table=True):
     __table_args__ = (
         Index("ix_record_project_status", "project_id", "status", "id"),
         Index("ix_record_project_external", "project_id", "external_id"),
+        Index("ix_record_project_cluster", "project_id", "cluster"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
