@@ -36,7 +36,7 @@ def main() -> None:
     if trained:
         _candidate(visit, candidates, trained, now)
     else:
-        st.info("No candidate waits. Each finished run of a chat model brings one.", icon=":material/model_training:")
+        st.info("No candidate waits. Each finished run of a model that answers brings one.", icon=":material/model_training:")
         link_to("training", "Train", icon="model_training")
     say_left_out([one for one in versions if not one.chats])
     show_model_export(visit, versions)

@@ -64,9 +64,15 @@ def tuned(run: Path) -> ModelSpec:
 
 @pytest.fixture(scope="module")
 def loaded(tuned: ModelSpec) -> LoadedReader:
-    found = open_model(tuned)
+    found = open_model(tuned, "cpu")  # in full precision, whatever the machine has
     assert isinstance(found, LoadedReader)
     return found
+
+
+@pytest.fixture(scope="module")
+def expected(tuned: ModelSpec) -> Answer:
+    """What it answers to the first question on this machine."""
+    return generate(open_model(tuned), PROMPTS[:1], GREEDY)[0]
 
 
 def test_greedy_answers_are_those_of_transformers_batched_and_streamed(loaded: LoadedReader) -> None:
@@ -176,10 +182,7 @@ def ask(engine: TestClient, model: str, **more: Any) -> Any:
     return engine.post("/v1/chat/completions", json={"model": model, "messages": PROMPTS[0], "max_tokens": 40} | more)
 
 
-def test_the_engine_serves_it_whole_as_an_adapter_and_as_it_is_beside_chat_models(
-    engine: TestClient, loaded: LoadedReader
-) -> None:
-    (expected,) = generate(loaded, PROMPTS[:1], GREEDY)
+def test_the_engine_serves_it_whole_as_an_adapter_and_as_it_is_beside_chat_models(engine: TestClient, expected: Answer) -> None:
     answer = ask(engine, "whole").json()
     assert answer["choices"][0]["message"]["content"] == expected.text
     assert answer["choices"][0]["finish_reason"] == ("stop" if expected.complete else "length")
@@ -211,6 +214,6 @@ def test_models_are_told_apart_by_their_files(tuned: ModelSpec, base: str, adapt
         voice_of(open_model(ModelSpec(label="x", adapter=adapters["reward"])))
 
 
-def test_the_command_answers_with_it(tuned: ModelSpec, capsys: pytest.CaptureFixture[str], loaded: LoadedReader) -> None:
+def test_the_command_answers_with_it(tuned: ModelSpec, capsys: pytest.CaptureFixture[str], expected: Answer) -> None:
     assert main(["generate", "--base-model", tuned.base_model, "--prompt", QUESTIONS[0], "--max-new-tokens", "40"]) == Exit.OK
-    assert json.loads(capsys.readouterr().out)["text"] == generate(loaded, PROMPTS[:1], GREEDY)[0].text
+    assert json.loads(capsys.readouterr().out)["text"] == expected.text
