@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from backend.detectors.of_late import of_late
+
 _LEADING = (
     "the an and or because your our their every into although unless whereas via whose such within during "
     "of der das dem den ein eine einen einer und oder weil dass ihre ihren unsere mein meine "
@@ -58,6 +60,7 @@ def is_empty(text: str) -> bool:
     return not any(char.isalnum() or unicodedata.category(char) in ("So", "Sm", "Sc") for char in text)
 
 
+@of_late
 def cut_off(text: str) -> tuple[int, str] | None:
     """(where the loose end begins, why the text seems cut off), or None."""
     ending = _SMILEY.sub(lambda match: "." * len(match[0]), text.rstrip())

@@ -25,6 +25,7 @@ from backend.detectors.content import content, quantities
 from backend.detectors.findings import Finding
 from backend.detectors.language import language_of
 from backend.detectors.mood import compound
+from backend.detectors.of_late import of_late
 from backend.detectors.support import Base, base_of, turns
 from backend.vocabulary import FindingKind
 
@@ -79,6 +80,7 @@ def _findings(messages: Sequence[Message], base: Base | None) -> Iterator[Findin
             yield _finding(FindingKind.UNANSWERED, place, messages[place], *found)
 
 
+@of_late
 def odd_length(answer: str) -> str:
     """What is odd about the answer's length, or ""."""
     words = len(_WORD.findall(answer))
@@ -90,6 +92,7 @@ def odd_length(answer: str) -> str:
     return ""
 
 
+@of_late
 def hard_to_read(answer: str) -> str:
     """Why an English answer is very hard to read, or ""."""
     if len(answer) < 2 * LEAST_WORDS - 1 or len(_WORD.findall(answer)) < LEAST_WORDS:
@@ -121,7 +124,7 @@ def unanswered(question: str, answer: str, base: Base | None) -> tuple[float, st
     """(score, why) where the answer does not seem to be about the question."""
     if _BRUSH_OFF.match(answer) and len(_WORD.findall(answer)) <= _BRUSH_OFF_WORDS:
         return 0.8, "The answer brushes the customer off."
-    asked, said = set(content(question)), set(content(answer))
+    asked, said = set(content(question)), _words_of(answer)
     if not asked or _meet(asked, said):
         return None
     if _APOLOGY.search(answer) and _only_asks(question):
@@ -137,6 +140,11 @@ def unanswered(question: str, answer: str, base: Base | None) -> tuple[float, st
     if len(asked) > _FEW_WORDS and len(said) >= MANY_WORDS and language_of(question) == language_of(answer) == "en":
         return 0.5, "Not one word of the question is in this long answer."
     return None
+
+
+@of_late
+def _words_of(answer: str) -> frozenset[str]:
+    return frozenset(content(answer))
 
 
 def _meet(words: Set[str], others: Set[str]) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from backend.detectors.entities.spans import Entity, Span
+from backend.detectors.signs import holds_any
 
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -79,8 +80,7 @@ def _may_hold(text: str, words: tuple[str, ...]) -> bool:
     """Whether one of the words in lower case may stand in the text, whatever its case. Much faster than any pattern."""
     if not text.isascii():  # patterns know more letters that are one but for their case
         return True
-    lowered = text.lower()
-    return any(word in lowered for word in words)
+    return holds_any(text.lower(), words)
 
 
 def dates(text: str) -> Iterator[Span]:

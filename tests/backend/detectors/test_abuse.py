@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backend.conversations import Message
-from backend.detectors.abuse import BY_FLAG, BY_LEARNED, SLICE, abusive, judged, look, pieces
+from backend.detectors.abuse import BY_FLAG, BY_LEARNED, SLICE, abusive, flag_scores, judged, look, pieces
 from backend.detectors.abuse_learning import FEWEST, scores, teach
 from backend.detectors.checks import Context
 from backend.detectors.detoxify_adapter import Detoxify, is_installed
@@ -105,3 +105,11 @@ def test_detoxifys_answers_become_one_score_a_text() -> None:
 def test_detoxify_is_never_fetched() -> None:
     with pytest.raises(ServiceUnavailable, match="needs a checkpoint" if is_installed() else "not installed"):
         Detoxify()
+
+
+def test_the_flag_is_that_of_the_package_to_the_last_bit() -> None:
+    from profanity_check import predict_prob
+
+    texts = ["", "You are an idiot, you idiot.", "Where is my parcel?", "İstanbul ß ŞİT", "what the hell is this shit", "a b c"]
+    assert flag_scores(texts).tolist() == predict_prob(texts).tolist()
+    assert flag_scores(texts[1:3]).tolist() == predict_prob(texts[1:3]).tolist()
