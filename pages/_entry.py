@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -14,6 +11,7 @@ from backend.access.maintaining import remember_project
 from backend.vocabulary import Action
 from pages.components.doors import way_out
 from pages.components.notices import attempt, show_notices
+from pages.components.places import place
 from pages.components.visit import PROJECT_KEY, Visit, handed_over, look
 
 HERE = Path(__file__).parent
@@ -89,7 +87,9 @@ def main() -> None:
         return
     sections = {
         section: [
-            copy.copy(_page(name, title, icon)) for name, title, icon, action in entries if action is None or visit.may(action)
+            place(HERE / f"{name}.py", title, icon, default=name == "home")
+            for name, title, icon, action in entries
+            if action is None or visit.may(action)
         ]
         for section, entries in PAGES.items()
     }
@@ -98,12 +98,6 @@ def main() -> None:
     show_notices()
     with handed_over(visit):
         page.run()
-
-
-@cache
-def _page(name: str, title: str, icon: str) -> Any:
-    """Made once a process, as it looks its file up. Each run gets copies: a page notes on itself whether it may run."""
-    return st.Page(HERE / f"{name}.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == "home")
 
 
 def _switcher(visit: Visit) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import FunctionType
-from typing import Any
-
+import pandas as pd
 import streamlit as st
 
 from backend.evaluation import activity, figure_queries, figures
@@ -15,9 +12,8 @@ from pages.components.checklist import show_checks, show_verdict
 from pages.components.figure_view import figure, show_age, state_of
 from pages.components.links import link_to
 from pages.components.notices import guarded, plain
+from pages.components.overview import WORDS, overview, throughput
 from pages.components.visit import Visit, require
-
-WORDS = {"decisions": "Rulings", "edits": "Edits", "answers": "Ratings and comparisons"}
 
 
 def main() -> None:
@@ -27,37 +23,27 @@ def main() -> None:
     days = st.segmented_control(
         "Days shown", [7, 30, 90], default=30, key="dashboard_days", format_func=lambda days: f"{days} days"
     )
+    days = days or activity.DAYS
     state = state_of(visit, Action.VIEW_DASHBOARD)
+    found = overview(visit, days)
     left, right = st.columns(2)
     with left, guarded():
-        _funnel(visit)
+        _funnel(found.funnel)
     with right, guarded():
-        _current(visit)
+        _current(found.current)
     with guarded():
-        _work(visit, state, days or activity.DAYS)
+        _work(visit, state, days)
     with guarded():
-        _runs(visit)
+        _runs(found.runs)
     left, right = st.columns(2)
     with left, guarded():
-        _feedback(visit, days or activity.DAYS)
+        _feedback(found.feedback, days)
     with right, guarded():
         _agreement(visit, state)
 
 
-def _read(visit: Visit, query: Callable[..., Any], **given: Any) -> Any:
-    return _counted(visit, query, visit.settings.database, visit.project_id, tuple(given.items()))
-
-
-@st.cache_resource(ttl=5, max_entries=500, show_spinner=False, hash_funcs={FunctionType: lambda query: query.__qualname__})
-def _counted(_visit: Visit, query: Callable[..., Any], database: str, project_id: int, given: tuple[Any, ...]) -> Any:
-    """One answer of the database for everybody who looks within five seconds. Nobody changes what is returned."""
-    with _visit.reading() as session:
-        return query(session, project_id=project_id, **dict(given))
-
-
-def _funnel(visit: Visit) -> None:
+def _funnel(frame: pd.DataFrame) -> None:
     st.subheader("From imported to learned")
-    frame = _read(visit, activity.funnel)
     if not frame["records"].iloc[0]:
         st.info("No records yet. Import conversations; their way to the model is counted here.", icon=":material/upload_file:")
         link_to("imports", "Import", icon="upload_file")
@@ -65,9 +51,8 @@ def _funnel(visit: Visit) -> None:
     show_chart(funnel(frame, step="step", count="records"), frame, key="funnel")
 
 
-def _current(visit: Visit) -> None:
+def _current(now: activity.Current | None) -> None:
     st.subheader("Current version")
-    now = _read(visit, activity.current)
     if now is None:
         st.info("No version is current yet. A candidate that passes the gate can be promoted.", icon=":material/verified:")
         link_to("promotion", "Promote", icon="verified")
@@ -87,34 +72,23 @@ def _work(visit: Visit, state: figure_queries.State, days: int) -> None:
     st.subheader("Throughput")
     kept = figure(visit, state, figures.WORK, action=Action.VIEW_DASHBOARD)
     show_age(visit, state, kept)
-    made = _throughput(visit, kept, visit.settings.database, visit.project_id, days, state.stamp if state.live else None)
+    made = throughput(visit, kept, days, state.stamp if state.live else None)
     if made is None:
         st.info(f"Nobody ruled, edited or rated in the last {days} days.", icon=":material/group:")
         link_to("members", "Invite people", icon="group")
         return
-    daily, people = made
     left, right = st.columns(2)
     with left:
         st.caption("By day (UTC)")
-        show_chart(bars(daily, x="day", y=activity.WORK, names=WORDS), daily.rename(columns=WORDS), key="throughput-days")
+        show_chart(bars(made.daily, x="day", y=activity.WORK, names=WORDS), made.daily_table, key="throughput-days")
     with right:
         st.caption("By person")
-        chart = bars(people.head(15), x="person", y=activity.WORK, names=WORDS, sideways=True)
-        show_chart(chart, people.rename(columns=WORDS), key="throughput-people")
+        chart = bars(made.people, x="person", y=activity.WORK, names=WORDS, sideways=True)
+        show_chart(chart, made.people_table, key="throughput-people")
 
 
-@st.cache_resource(ttl=5, max_entries=200, show_spinner=False)
-def _throughput(_visit: Visit, _kept: Any, database: str, project_id: int, days: int, stamp: Any) -> Any:
-    """Two frames, work by day and by person, or None where there was none; read and summed once, as `_counted`."""
-    with _visit.reading() as session:
-        rated = activity.answers(session, rows=_kept.value["rows"] if _kept else [], days=days)
-        frame = activity.together(activity.work(session, project_id=project_id, days=days), rated)
-    return None if frame.empty else (activity.by_day(frame), activity.by_person(frame))
-
-
-def _runs(visit: Visit) -> None:
+def _runs(frame: pd.DataFrame) -> None:
     st.subheader("Training runs")
-    frame = _read(visit, activity.runs)
     if frame.empty:
         st.info("No run yet. Freeze a snapshot of approved records, then train on it.", icon=":material/model_training:")
         link_to("snapshots", "Freeze a snapshot", icon="photo_camera")
@@ -122,9 +96,8 @@ def _runs(visit: Visit) -> None:
     show_table(frame, key="runs", columns={"validation loss": st.column_config.NumberColumn(format="%.3f")})
 
 
-def _feedback(visit: Visit, days: int) -> None:
+def _feedback(frame: pd.DataFrame, days: int) -> None:
     st.subheader("What people say about answers")
-    frame = _read(visit, activity.feedback, days=days)
     if frame.empty:
         st.info(f"No feedback in the last {days} days. It comes from the chat.", icon=":material/thumbs_up_down:")
         link_to("chat", "Open the chat", icon="chat")

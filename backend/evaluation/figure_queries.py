@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import Session, col, select
 
 from backend.access.actors import Actor
@@ -60,17 +61,23 @@ class Kept:
 def state(session: Session, *, actor: Actor, project_id: int, action: Action = Action.VIEW_RESULTS) -> State:
     """How the project's figures are had, and the stamp under which they can be kept."""
     check(actor, action, project_id)
-    some = select(Annotation.id).where(Annotation.project_id == project_id).limit(LIVE_MOST + 1).subquery()
-    many = session.exec(select(func.count()).select_from(some)).one() > LIVE_MOST
-    tables: tuple[Any, ...] = (Annotation, Adjudication, Item, Slot, Response, RubricVersion, Task, Finding)
-    newest: list[Any] = [select(func.max(table.id)).scalar_subquery() for table in tables]
-    newest.append(select(func.count(col(Evaluation.finished_at))).scalar_subquery())
-    newest.append(select(func.count(col(Adjudication.withdrawn_at))).scalar_subquery())
-    found = session.execute(select(*newest)).one()
+    some, *found = session.execute(_stamp_query(), {"project": project_id}).one()
+    many = some > LIVE_MOST
     asked = working = False
     if many and (row := refresh_row(session, project_id)) is not None:
         asked, working = bool(row.value.get("asked")), float(row.value.get("until") or 0) > datetime.now().timestamp()
     return State(tuple(number or 0 for number in found), not many, asked, working)
+
+
+@cache
+def _stamp_query() -> Any:
+    """How many judgements there are, counted up to one more than LIVE_MOST, and the stamp. Built once: every look asks it."""
+    some = select(Annotation.id).where(Annotation.project_id == bindparam("project")).limit(LIVE_MOST + 1).subquery()
+    tables: tuple[Any, ...] = (Annotation, Adjudication, Item, Slot, Response, RubricVersion, Task, Finding)
+    asked: list[Any] = [select(func.count()).select_from(some)]
+    asked += [select(func.max(table.id)) for table in tables]
+    asked += [select(func.count(col(Evaluation.finished_at))), select(func.count(col(Adjudication.withdrawn_at)))]
+    return select(*(one.scalar_subquery() for one in asked))
 
 
 def refresh_row(session: Session, project_id: int) -> Figure | None:
