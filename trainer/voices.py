@@ -94,6 +94,7 @@ class _Writer:
 
     def __init__(self, loaded: LoadedReader) -> None:
         self._loaded, tokenizer = loaded, loaded.format.tokenizer
+        self._nothing: tuple[int, ...] = (tokenizer.eos_token_id,)
         told = loaded.model.generation_config.eos_token_id if loaded.model.generation_config else None
         self.stop_ids = frozenset(
             {tokenizer.eos_token_id, *(told if isinstance(told, list) else [] if told is None else [told])}
@@ -101,8 +102,7 @@ class _Writer:
 
     def read(self, messages: Sequence[Message], decoding: Decoding) -> tuple[int, ...]:
         """What is too long even without its oldest turns is cut at its end; an empty question is an end token."""
-        tokens = self._loaded.format.encode(messages, max_length=self._loaded.context, cut=True)
-        return tokens or (self._loaded.format.tokenizer.eos_token_id,)
+        return self._loaded.format.encode(messages, max_length=self._loaded.context, cut=True) or self._nothing
 
     def room(self, width: int, decoding: Decoding) -> int:
         """Answers have a context of their own."""
@@ -120,7 +120,7 @@ class _Writer:
     def losses(self, rows: Sequence[Row]) -> list[RowLoss | None]:
         """As in `Voice`."""
         made = translations(rows, self._loaded.format, self._loaded.context)
-        lessons = {index: lesson for index, lesson in enumerate(made) if lesson is not None and lesson.source}
+        lessons = {index: lesson for index, lesson in enumerate(made) if lesson is not None}
         told = dict(zip(lessons, self._totals(list(lessons.values())), strict=True))
         return [
             RowLoss(told[index], len(lessons[index].target), len(row.reference.encode())) if index in told else None
@@ -136,7 +136,7 @@ class _Writer:
         while waiting:
             many = max(1, min(_BATCH, _LOGITS // (lessons[waiting[0]].length * vocabulary)))
             chosen, waiting = waiting[:many], waiting[many:]
-            source, read = laid([lessons[index].source for index in chosen], self._loaded)
+            source, read = laid([lessons[index].source or self._nothing for index in chosen], self._loaded)
             target, said = laid([lessons[index].target for index in chosen], self._loaded)
             before = torch.cat((torch.full_like(target[:, :1], start), target[:, :-1]), dim=1)
             logits = self._loaded.model(

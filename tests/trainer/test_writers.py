@@ -21,7 +21,7 @@ from trainer.lessons import translations
 from trainer.loop import train
 from trainer.model import BadModel, LoadedReader
 from trainer.opening import Kind, kind_of, open_model
-from trainer.rows import read_split
+from trainer.rows import Row, read_split
 from trainer.serve import Engine, make_app
 from trainer.voices import answer_losses, voice_of
 
@@ -106,6 +106,15 @@ def test_it_says_what_it_learned_and_decodes_as_it_is_told(loaded: LoadedReader,
 @pytest.mark.parametrize("text", ["", "😀" * 5, "\x00", "<|end|>", "a" * 3000])
 def test_odd_questions_are_answered(loaded: LoadedReader, text: str) -> None:
     assert generate(loaded, [[{"role": "user", "content": text}]], Decoding(max_new_tokens=5))[0].tokens >= 1
+
+
+def test_an_answer_to_nothing_has_a_loss_and_one_too_long_has_none(loaded: LoadedReader) -> None:
+    rows = [Row("empty", ({"role": "user", "content": ""}, {"role": "assistant", "content": "Hello."}), 1.0, {})]
+    rows.append(Row("long", ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "word " * 3000}), 1.0, {}))
+    empty, long = answer_losses(loaded, rows)
+    assert empty is not None
+    assert empty.total > 0
+    assert long is None
 
 
 def test_a_loss_is_the_loss_that_training_has_batched_or_alone(loaded: LoadedReader, snapshot: Path) -> None:

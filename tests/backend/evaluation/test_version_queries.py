@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from backend.__main__ import main
 from backend.errors import InvalidInput
-from backend.evaluation import evaluating, evidence, promoting, queries, version_queries
+from backend.evaluation import conduct_queries, evaluating, evidence, promoting, queries, version_queries
 from backend.runtime import Runtime
 from backend.settings import Settings
 from backend.store.database import Database
@@ -74,6 +74,23 @@ def test_loss_a_token_is_not_compared_between_models_that_count_otherwise(sqlite
             assert ("loss and perplexity do not compare" in queries.about(card)) is differ
             assert table["difference"].isna()["Loss (nats a token)"] == table["difference"].isna()["Perplexity"] == differ
             assert table["difference"]["ROUGE-L (0–1)"] == pytest.approx(0.6)
+
+
+def test_what_a_model_of_another_kind_forgot_is_shown_with_the_rows_it_is_of(sqlite: Database) -> None:
+    with sqlite.writing() as session:
+        scene = a_scene(session)
+        writes, _ = a_t5(session, scene)
+        done = evaluated(session, scene, candidate=writes, baseline=scene.candidate)
+        of = {writes.served_as: "general talk", scene.candidate.served_as: "its own facts"}
+        done.report = done.report | {
+            "models": {label: one | {"holdout_of": of[label]} for label, one in done.report["models"].items()}
+        }
+        session.flush()
+        card = queries.evaluation_card(session, project_id=scene.project_id, evaluation_id=done.id or 0)
+    told = {family.name: family.figures for family in conduct_queries.families(card)}
+    (row,) = told["What it forgets"].to_dict("records")
+    assert (row[writes.served_as], row[scene.candidate.served_as]) == ("0.500", "0.500, on its own facts")
+    assert not told["What it refuses"].astype(str).apply(lambda column: column.str.contains("facts")).any().any()
 
 
 def test_what_does_not_chat_is_not_evaluated_by_answers_promoted_or_refused(sqlite: Database, tmp_path: Path) -> None:
