@@ -92,7 +92,7 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
 
 def load_base(name: str, revision: str | None, *, device: torch.device, dtype: torch.dtype, four_bits: bool = False) -> Loaded:
     """The base model without adapter, in evaluation mode. Raises BadModel."""
-    extra = _four_bits(dtype) if four_bits else {}
+    extra = _four_bits(dtype, device) if four_bits else {}
     tokenizer, model = _fetch(transformers.AutoModelForCausalLM, name, revision, dtype=dtype, **extra)
     stops = model.generation_config.eos_token_id if model.generation_config else None
     try:
@@ -161,7 +161,7 @@ def _fetch(kind: Any, name: str, revision: str | None, **options: Any) -> tuple[
     return tokenizer, model
 
 
-def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
+def _four_bits(dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
     if importlib.util.find_spec("bitsandbytes") is None:
         raise BadModel(
             "adapter 'qlora' needs the package bitsandbytes, which is not installed here; install it, or use 'lora'."
@@ -169,7 +169,9 @@ def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
     quantisation = transformers.BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
-    return {"quantization_config": quantisation, "device_map": {"": 0 if torch.cuda.is_available() else "cpu"}}
+    # The weights are made on the device; of several processes each has a GPU of its own.
+    where: int | str = torch.cuda.current_device() if device.type == "cuda" else "cpu"
+    return {"quantization_config": quantisation, "device_map": {"": where}}
 
 
 def _settle_four_bits(model: Any) -> None:

@@ -136,11 +136,13 @@ def settle(config: TrainConfig, learner: Learner, plan: Plan, folder: Path | Non
 
 
 def pays(config: TrainConfig, learner: Learner, plan: Plan) -> bool:
-    """Whether a run by itself compiles its layers: a long one of a chat model, in one process, on a GPU with all that it
-    takes."""
+    """Whether a run by itself compiles its layers: a long one of a chat model without others' kernels, in one process, on a GPU
+    with all that it takes."""
     if learner.loaded.device.type != "cuda" or _lacking(learner.loaded.device):
         return False
-    if config.members > 1 or config.adapter == "qlora" or not OBJECTIVES[config.objective].chats:
+    # DoRA's layers fall apart into pieces when they are compiled; those of 4-bit weights were not tried.
+    plain = config.adapter not in ("dora", "qlora") and config.kernels == "plain" and OBJECTIVES[config.objective].chats
+    if config.members > 1 or not plain:
         return False
     return plan.arithmetic(learner.model) * plan.tokens * config.epochs >= WORTH_COMPILING
 
@@ -203,7 +205,7 @@ def _compile(learner: Learner, *, forgiving: bool) -> None:
     be compiled goes on as it is. Raises BadModel."""
     if lacking := _lacking(learner.loaded.device):
         raise BadModel(f"compile 'on' needs {lacking}, which cannot be found here; use 'off'.")
-    settings = importlib.import_module("torch._dynamo.config")
+    settings: Any = importlib.import_module("torch._dynamo.config")
     settings.recompile_limit = max(settings.recompile_limit, _VARIANTS)
     # Lengths vary from row to row; numbers such as LoRA's scale do not, and as inputs they would be worked on by the CPU.
     settings.specialize_float = True
