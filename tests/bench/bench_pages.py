@@ -3,7 +3,8 @@
 Twenty people each ask for a rerun every two seconds, at random moments, on the sample project. "mixed" has them where
 people are: twelve at the rating desk, four reviewing, and one each on FAQs, records, dashboard and results. After it
 every page is measured by itself, with all twenty on it. The clients are raw websockets in this process, so that what is
-measured is the server.
+measured is the server; they, and whatever else runs, share the machine's cores with it: `web_cpu_ms_each` and `cores_busy`
+tell how much of a figure is that. The load is closed: who waits asks for nothing.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from backend.access.sessions import open_session
 from backend.settings import Settings
 from backend.store.database import Database
+from tests.bench.burden import Burden
 from tests.bench.sockets import Tab
 from tests.factories import a_person
 from tests.stack import stack
@@ -39,7 +44,7 @@ async def person(tab: Tab, page: str, seed: int) -> list[float]:
     return seconds
 
 
-async def measure(port: int, tokens: list[str], pages: tuple[str, ...]) -> dict[str, dict[str, float]]:
+async def measure(port: int, tokens: list[str], pages: tuple[str, ...], web: psutil.Process) -> dict[str, dict[str, Any]]:
     """Every page in turn, all people on it."""
     tabs = [Tab(port, token) for token in tokens]
     for tab in tabs:
@@ -50,12 +55,14 @@ async def measure(port: int, tokens: list[str], pages: tuple[str, ...]) -> dict[
     for name, where in places.items():
         for tab, page in zip(tabs, where, strict=True):
             await tab.rerun(page)
+        burden = Burden(web)
         each = await asyncio.gather(*(person(tab, page, n) for n, (tab, page) in enumerate(zip(tabs, where, strict=True))))
         seconds = [value for values in each for value in values]
         found[name] = {
             "reruns": len(seconds),
             "median_ms": round(statistics.median(seconds) * 1000, 1),
             "p95_ms": round(statistics.quantiles(seconds, n=20)[-1] * 1000, 1),
+            **burden.told(len(seconds)),
         }
     for tab in tabs:
         await tab.close()
@@ -74,7 +81,8 @@ def main(pages: tuple[str, ...]) -> dict[str, object]:
         database.dispose()
         running.start("web")
         running.wait_for("web")
-        return {"goal_p95_ms": 150, "sessions": SESSIONS, "pages": asyncio.run(measure(running.port, tokens, pages))}
+        web = psutil.Process(running.processes["web"].pid)
+        return {"goal_p95_ms": 150, "sessions": SESSIONS, "pages": asyncio.run(measure(running.port, tokens, pages, web))}
 
 
 if __name__ == "__main__":

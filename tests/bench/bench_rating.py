@@ -2,8 +2,13 @@
 
 A real Chromium on a task of comparisons: from a key press to the next item in the page (`drawn`) and to the frame that
 shows it (`painted`); forty presses at 40 ms; answers given while the web process is dead. Then raw websocket clients play
-fifty raters who answer every two seconds, as the browser's component does: how long a save takes until it is acknowledged,
-on SQLite and on PostgreSQL, and what a session weighs.
+fifty raters at work, as the browser's component does: how long a save takes until it is acknowledged, on SQLite and on
+PostgreSQL, and what a session weighs.
+
+The load is closed: each rater sends an answer, waits for its acknowledgement, and sends the next 1.6 to 2.4 seconds after the
+one before, beginning at a random moment; so 25 saves a second, not 50 at once. A save's time ends with the rerun that
+acknowledges it, with the next items where some are fetched. The clients share the machine's cores with the web process and
+the database, and so does whatever else runs: `web_cpu_ms_each` and `cores_busy` tell how much of a figure is that.
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ from backend.store.database import Database
 from backend.store.work import Annotation
 from backend.vocabulary import TaskKind
 from tests import postgres
+from tests.bench.burden import Burden
 from tests.bench.sockets import Rater
 from tests.browser.chromium import FLAGS, find
 from tests.judging import add_task, judging
@@ -146,27 +152,33 @@ async def person(rater: Rater, seed: int) -> list[float]:
     return seconds
 
 
-async def crowd(port: int, tokens: list[str], task: int, weight: Any) -> tuple[list[float], float, float]:
-    """Everybody's saves, the megabytes that a session adds, and the kilobytes that an answer brings back."""
+async def crowd(port: int, tokens: list[str], task: int, web: psutil.Process) -> tuple[list[float], dict[str, Any]]:
+    """Everybody's saves; and what they cost, the megabytes that a session adds, the kilobytes that an answer brings back."""
+
+    def weight() -> float:
+        return float(web.memory_info().rss / 1e6)
+
     raters = [Rater(port, token, task) for token in tokens]
     await raters[0].begin()
     alone = weight()
     for rater in raters[1:]:
         await rater.begin()
     each = (weight() - alone) / (len(raters) - 1)
-    before = sum(rater.received for rater in raters)
+    before, burden = sum(rater.received for rater in raters), Burden(web)
     found = await asyncio.gather(*(person(rater, n) for n, rater in enumerate(raters)))
+    cost = burden.told(ROUNDS * len(raters))
     sent = (sum(rater.received for rater in raters) - before) / 1000 / (ROUNDS * len(raters))
     for rater in raters:
         await rater.close()
-    return [value for values in found for value in values], each, sent
+    cost |= {"mb_per_session": round(each, 2), "kb_per_answer": round(sent, 1)}
+    return [value for values in found for value in values], cost
 
 
 def with_a_crowd(url: str | None) -> dict[str, Any]:
     """Fifty raters on one web process."""
     with desk(url, RATERS, ITEMS) as (running, database, tokens, task):
-        process = psutil.Process(running.processes["web"].pid)
-        seconds, each, sent = asyncio.run(crowd(running.port, tokens, task, lambda: process.memory_info().rss / 1e6))
+        web = psutil.Process(running.processes["web"].pid)
+        seconds, cost = asyncio.run(crowd(running.port, tokens, task, web))
         return {
             "raters": RATERS,
             "pause_s": PAUSE,
@@ -174,8 +186,7 @@ def with_a_crowd(url: str | None) -> dict[str, Any]:
             "save": _of([value * 1000 for value in seconds]),
             "answers": len(seconds),
             "stored": stored(database),
-            "mb_per_session": round(each, 2),
-            "kb_per_answer": round(sent, 1),
+            **cost,
         }
 
 
