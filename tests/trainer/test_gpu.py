@@ -103,7 +103,7 @@ def lots(learner: Imitation, *sizes: int) -> list[Lot]:
 
 def gradients(learner: Imitation, lot: Lot) -> tuple[torch.Tensor, list[torch.Tensor]]:
     learner.model.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(lot.tokens.device.type if lot.tokens.is_cuda else "cpu", torch.bfloat16):
         loss = learner.losses(lot)[0].sum() / lot.totals[0]
     loss.backward()
     return loss.detach(), [weight.grad.clone() for weight in learner.model.parameters() if weight.grad is not None]
@@ -141,6 +141,23 @@ def test_rows_of_any_length_are_compiled_once_and_whole(monkeypatch: pytest.Monk
     assert frames[0] <= 4, "the first layer, whose input needs no gradient, the others, and the loss"
     assert set(frames) == {frames[0]}
     assert not dynamo.utils.counters["graph_break"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_packed_and_compiled_step_on_a_gpu_gives_the_loss_of_the_mask() -> None:
+    config = TrainConfig(device="cuda", compile="on", checkpointing="off")
+    learner = Imitation(config, load_chat_for_training(config))
+    learner.model.train()
+    assert learner.packs
+    found = [lot.to(CUDA) for lot in lots(learner, 6, 4)]
+    plain = [gradients(learner, lot)[0].item() for lot in found]
+    speed.settle(config, learner, Plan([], [], [], [], 1, 1, 0, 0, "", room=1024))
+    compiled = [gradients(learner, lot)[0].item() for lot in found]
+    with speed.as_written(learner):
+        learner.model.set_attn_implementation("sdpa")
+        masked = [gradients(learner, lot)[0].item() for lot in found]
+    assert plain == pytest.approx(masked, rel=1e-2)
+    assert compiled == pytest.approx(masked, rel=1e-2)
 
 
 @pytest.mark.parametrize("adapter", ["lora", "dora", "full"])
