@@ -88,17 +88,18 @@ class Assigner:
 
     def assign(self, texts: Sequence[str]) -> np.ndarray:
         """The index of each text's centre, NONE where none is near enough."""
-        labels = [self._nearest(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
+        labels = [self.nearest(_counts(texts[start : start + _BATCH])) for start in range(0, len(texts), _BATCH)]
         return np.concatenate(labels) if labels else np.zeros(0, dtype=int)
 
     def assign_stored(self, conversations: Sequence[str]) -> np.ndarray:
         """`assign` for conversations, given as the JSON of their messages; made to run in other processes."""
         return self.assign(words_of_stored(conversations))
 
-    def _nearest(self, texts: Sequence[str]) -> np.ndarray:
-        near = (_counts(texts) @ self._centres).toarray()
+    def nearest(self, counts: csr_matrix) -> np.ndarray:
+        """`assign` for texts whose n-grams are counted already."""
+        near = (counts @ self._centres).toarray()
         best = near.argmax(axis=1)
-        return np.where(near[np.arange(len(texts)), best] >= self._least[best], best, NONE)
+        return np.where(near[np.arange(len(near)), best] >= self._least[best], best, NONE)
 
 
 def cluster(
@@ -122,7 +123,7 @@ def cluster(
         labels, silhouettes = _best_grouping(space, count, seed)
     labels = np.where(counts.getnnz(axis=1) > 0, labels, NONE)
     centres = _centres(counts, weighted, weigh.idf_, labels)
-    labels = Assigner(centres).assign(texts)
+    labels = Assigner(centres).nearest(counts)
     order = [int(topic) for topic in np.argsort(-np.bincount(labels[labels >= 0], minlength=len(centres)), kind="stable")]
     order = [topic for topic in order if (labels == topic).any()]
     place_of = {topic: place for place, topic in enumerate(order)}
