@@ -104,7 +104,7 @@ def look_up(database: Database, token: str) -> Actor:
 
 def actor_of(session: Session, account: Account) -> Actor:
     """The Actor for an account, with its roles."""
-    roles = session.exec(select(Membership.project_id, Membership.role).where(Membership.account_id == account.id)).all()
+    roles: Any = session.exec(select(Membership.project_id, Membership.role).where(Membership.account_id == account.id)).all()
     return Actor(account_id=account.id, label=account.email, is_admin=account.is_admin, roles=dict(roles))
 
 

@@ -253,7 +253,7 @@ def _item_query() -> Any:
     item, account = bindparam("item", type_=Integer), bindparam("account", type_=Integer)
     mine = (col(Annotation.item_id) == item, col(Annotation.account_id) == account)
     newest = sql_select(func.coalesce(func.max(Annotation.number), 0)).where(*mine).scalar_subquery()
-    draft = sql_select(Draft.id).where(col(Draft.item_id) == item, col(Draft.account_id) == account).exists()
+    draft = sql_select(col(Draft.id)).where(col(Draft.item_id) == item, col(Draft.account_id) == account).exists()
     query = sql_select(Item, newest, draft).where(col(Item.id) == item)
     return query.with_for_update(of=Item, key_share=True).execution_options(populate_existing=True)
 

@@ -27,7 +27,7 @@ REPEAT_SECONDS = 0.12
 _KEY = "desk-hand"
 IDLE_SECONDS = 3600
 """A tab in which nothing was done for this long holds on to nothing."""
-RECOUNT_SECONDS = 15.0
+RECOUNT_SECONDS = 30.0
 """How old the rater's numbers may be; in between the desk counts along."""
 ASK_AGAIN_SECONDS = 3.0
 """How long not to ask for more items where the last time there were fewer than wanted."""

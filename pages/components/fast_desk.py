@@ -39,7 +39,7 @@ BURST = 30
 
 More are fetched when about half of them are left, so that six to ten answers can be given while there is no connection.
 """
-SPREAD, AT_ONCE, FEWEST = 5, 5, 3
+SPREAD, AT_ONCE, FEWEST = 5, 8, 3
 """Raters who began together would all be handed more at the same answer, and wait for each other: so each has a number of
 items left of their own at which more come, and these come a few at a time unless hardly any are left."""
 _FINAL = (AlreadyDone, Conflict, InvalidInput, LeaseLost, NotFound)
