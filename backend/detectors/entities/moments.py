@@ -105,12 +105,16 @@ def ages(text: str) -> Iterator[Span]:
         if match is None or _LEAST_AGE.match(text, match.end()):
             continue
         yield Span(match.start(), match.end(), Entity.AGE, 0.8)
-    may_hold = not text.isascii() or any(
+    for match in _AGE_OF.finditer(text) if _may_hold_an_age(text) else ():
+        yield Span(match.start(1), match.end(1), Entity.AGE, 0.7)
+
+
+def _may_hold_an_age(text: str) -> bool:
+    """Whether `_AGE_OF` is worth its cost."""
+    return not text.isascii() or any(
         text[max(0, number.start() - _LONGEST_BEFORE) : number.start()].lower().endswith(_BEFORE_AN_AGE)
         for number in _AFTER_A_SPACE.finditer(text)
     )
-    for match in _AGE_OF.finditer(text) if may_hold else ():
-        yield Span(match.start(1), match.end(1), Entity.AGE, 0.7)
 
 
 def postcodes(text: str) -> Iterator[Span]:

@@ -52,8 +52,17 @@ def test_whatever_is_a_date_is_looked_at(date: str, before: str) -> None:
 def test_whatever_is_an_age_is_looked_at(who: str, between: str) -> None:
     said = f"{who}{between} 34, from Rome"
     assert moments._AGE_OF.search(said)
-    assert moments._AFTER_A_SPACE.search(said)
-    assert moments._BEFORE_AN_AGE.search(said)
+    assert moments._may_hold_an_age(said)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.from_regex(moments._AGE_OF))
+def test_no_age_is_passed_over(text: str) -> None:
+    assert moments._may_hold_an_age(text)
+
+
+def test_a_number_alone_is_no_age() -> None:
+    assert not moments._may_hold_an_age("Where are my 34 parcels?")
 
 
 @settings(max_examples=100, deadline=None)
