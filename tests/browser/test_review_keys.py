@@ -16,6 +16,7 @@ from backend.store.database import Database
 from backend.store.records import Record
 from backend.store.work import Slot
 from backend.vocabulary import Role
+from tests.browser.people import PATIENCE, READY
 from tests.factories import a_person, a_project, a_record
 from tests.stack import stack
 
@@ -53,6 +54,12 @@ def _statuses(database: Database) -> Counter[str]:
         return Counter(record.status.value for record in session.exec(select(Record)))
 
 
+def _press(page: Page, key: str) -> None:
+    """When the page is drawn: a key pressed before belongs to what was in front then, and does nothing."""
+    page.locator(READY).wait_for(timeout=PATIENCE)
+    page.keyboard.press(key)
+
+
 def test_keys_decide_once_and_typed_words_never(desk: tuple[Page, Database]) -> None:
     page, database = desk
     for _ in range(20):
@@ -62,16 +69,16 @@ def test_keys_decide_once_and_typed_words_never(desk: tuple[Page, Database]) -> 
     expect(page.get_by_text("Answer 1")).to_be_visible(timeout=120_000)
     page.wait_for_timeout(1000)
     assert _statuses(database) == {"approved": 1, "pending": 5}
-    page.keyboard.press("x")
+    _press(page, "x")
     expect(page.get_by_label("Why is it rejected?")).to_be_focused(timeout=120_000)
     page.keyboard.type("a sad fax")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Answer 2")).to_be_visible(timeout=120_000)
     assert _statuses(database) == {"approved": 1, "rejected": 1, "pending": 4}
-    page.keyboard.press("u")
+    _press(page, "u")
     expect(page.get_by_text("Answer 1")).to_be_visible(timeout=120_000)
     assert _statuses(database) == {"approved": 1, "pending": 5}
-    page.keyboard.press("e")
+    _press(page, "e")
     expect(page.locator("textarea").nth(1)).to_be_focused(timeout=120_000)
     page.keyboard.type(" and a fax")
     page.wait_for_timeout(1000)
