@@ -23,6 +23,7 @@ from backend.jobs.ray_head import HeadAway, HttpHead
 
 _MARK = "TOUCHSTONE_TEST_CLUSTER"
 _SMALL = ["--object-store-memory", "80000000", "--node-ip-address", "127.0.0.1", "--disable-usage-stats", "--block"]
+_STARTED = "Ray runtime started"
 _ANY_WORKER_PORT = ["--min-worker-port", "0", "--max-worker-port", "0"]
 
 
@@ -39,6 +40,7 @@ class Cluster:
         self.address = f"http://127.0.0.1:{self._jobs}"
         self.joined = f"127.0.0.1:{self._port}"
         """Where a program that runs on the cluster joins it."""
+        self._printed: list[Path] = []
         self._head: subprocess.Popen[bytes] | None = None
         self._second: subprocess.Popen[bytes] | None = None
 
@@ -59,8 +61,16 @@ class Cluster:
         self._second = self.add_node()
 
     def add_node(self) -> subprocess.Popen[bytes]:
-        """Start one more node with room for one process."""
-        return self._node("--address", self.joined, "--num-cpus", "1")
+        """Start one more node with room for one process, and wait until it is there: of two that start at once one may take the
+        other's socket.
+        """
+        node = self._node("--address", self.joined, "--num-cpus", "1")
+        until = time.monotonic() + 150
+        while _STARTED not in self._printed[-1].read_text(errors="replace"):
+            assert node.poll() is None, self.said()
+            assert time.monotonic() < until, self.said()
+            time.sleep(0.2)
+        return node
 
     def kill_head(self) -> None:
         """Kill the head with all that it started, as when its machine goes down, and see the other node end by itself."""
@@ -79,8 +89,8 @@ class Cluster:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def said(self) -> str:
-        """The last of what both printed."""
-        return (self._folder / "printed").read_text(errors="replace")[-3000:]
+        """The last of what each node printed."""
+        return "\n".join(path.read_text(errors="replace")[-2000:] for path in self._printed)
 
     def _node(self, *arguments: str) -> subprocess.Popen[bytes]:
         agent, agent_grpc, metrics, environments = map(str, free_ports(4))
@@ -92,7 +102,8 @@ class Cluster:
         given["RAY_raylet_start_wait_time_s"] = "150"  # of a busy machine
         given["RAY_worker_niceness"] = "0"  # beside other tests they would hardly get a turn
         kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-        with (self._folder / "printed").open("ab") as printed:
+        self._printed.append(self._folder / f"printed-{len(self._printed)}")
+        with self._printed[-1].open("wb") as printed:
             return subprocess.Popen(
                 [str(program), "start", *arguments, *ports, *_ANY_WORKER_PORT, *_SMALL],
                 stdin=subprocess.DEVNULL,
