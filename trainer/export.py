@@ -10,7 +10,6 @@ Not promised: that other programs tokenise or stop alike; a 4-bit run is compare
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -22,20 +21,11 @@ import torch
 import transformers
 
 from trainer import contract, holdout, model_card, parity
-from trainer.contract import OBJECTIVES, ConfigError, ModelSpec, TrainConfig, read_json
+from trainer.contract import OBJECTIVES, WRITERS, ConfigError, ModelSpec, TrainConfig, read_json
 from trainer.data import TextFormat
 from trainer.folder import Refused, write_json
-from trainer.model import (
-    BadModel,
-    Loaded,
-    LoadedReader,
-    choose_device,
-    choose_dtype,
-    load_adapter,
-    load_base,
-    load_judge,
-    load_translator,
-)
+from trainer.model import BadModel, Loaded, LoadedReader, choose_device, choose_dtype, load_adapter
+from trainer.opening import Kind, labels_in, open_base
 from trainer.rows import BadData, Row, read_questions, read_split
 
 FORMS = ("adapter", "merged")
@@ -53,7 +43,7 @@ def export(run: Path, form: str, out: Path, *, told: Mapping[str, Any] | None = 
         raise Refused(f"{out} holds an export already; choose another folder.")
     torch.set_num_threads(config.threads)
     where = choose_device(device)
-    classes = _classes(run, spec)
+    classes = labels_in(Path(spec.adapter or spec.base_model))
     loaded = _load(config, spec, where, choose_dtype("auto", where), classes)
     rows = _rows(config)
     expected, said = parity.logits_of(loaded, rows), parity.said_by(config, loaded, rows)
@@ -87,28 +77,13 @@ def _spec(run: Path, form: str) -> tuple[TrainConfig, ModelSpec]:
     return config, ModelSpec(label="run", base_model=str(weights))
 
 
-def _classes(run: Path, spec: ModelSpec) -> tuple[str, ...]:
-    """A classifier's classes, in the order of its outputs; none of other models."""
-    path = Path(spec.adapter or run / contract.MODEL) / contract.LABELS
-    try:
-        return tuple(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError) as error:
-        raise BadModel(f"{path} cannot be read, so the classes are not known. Train again.") from error
-
-
 def _load(
     config: TrainConfig, spec: ModelSpec, device: torch.device, dtype: torch.dtype, classes: tuple[str, ...]
 ) -> Loaded | LoadedReader:
-    if OBJECTIVES[config.objective].chats:
-        chatter = load_base(spec.base_model, spec.revision, device=device, dtype=dtype)
-        return load_adapter(chatter, spec.adapter) if spec.adapter else chatter
-    if config.objective == "seq2seq":
-        reader = load_translator(spec.base_model, spec.revision, device=device, dtype=dtype)
-    else:
-        reader = load_judge(spec.base_model, spec.revision, classes, device=device, dtype=dtype)
-    return load_adapter(reader, spec.adapter) if spec.adapter else reader
+    kind = Kind.CHAT if OBJECTIVES[config.objective].chats else Kind.WRITER if config.objective in WRITERS else Kind.JUDGE
+    loaded: Any = open_base(spec, kind, device, dtype, classes)
+    opened: Loaded | LoadedReader = load_adapter(loaded, spec.adapter) if spec.adapter else loaded
+    return opened
 
 
 def _result(run: Path) -> dict[str, Any]:

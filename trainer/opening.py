@@ -77,13 +77,17 @@ def _read(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def open_base(spec: ModelSpec, kind: Kind, device: torch.device, dtype: torch.dtype) -> Loaded | LoadedReader:
-    """The base model without the adapter, of the kind that the adapter needs. Raises BadModel."""
+def open_base(
+    spec: ModelSpec, kind: Kind, device: torch.device, dtype: torch.dtype, classes: tuple[str, ...] | None = None
+) -> Loaded | LoadedReader:
+    """The base model without the adapter, of the kind that the adapter needs; with these classes, or those that the model's
+    files name. Raises BadModel.
+    """
     name, revision = spec.base_model, spec.revision
     if kind is Kind.WRITER:
         return load_translator(name, revision, device=device, dtype=dtype)
     if kind is Kind.JUDGE:
-        return load_judge(name, revision, _classes(spec), device=device, dtype=dtype)
+        return load_judge(name, revision, _classes(spec) if classes is None else classes, device=device, dtype=dtype)
     return load_base(name, revision, device=device, dtype=dtype)
 
 
@@ -95,14 +99,19 @@ def open_model(spec: ModelSpec, device: str = "auto", kind: Kind | None = None) 
     return opened
 
 
-def _classes(spec: ModelSpec) -> tuple[str, ...]:
-    """A classifier's classes in the order of its outputs; none of a model that scores. Raises BadModel."""
-    folder = Path(spec.adapter or spec.base_model)
+def labels_in(folder: Path) -> tuple[str, ...]:
+    """The classes that a run wrote beside its weights, in the order of the model's outputs, or none. Raises BadModel."""
     try:
         return tuple(str(name) for name in json.loads((folder / LABELS).read_text(encoding="utf-8")))
     except FileNotFoundError:
-        pass
+        return ()
     except (OSError, ValueError, TypeError) as error:
         raise BadModel(f"{folder / LABELS} cannot be read, so the classes are not known. Train again.") from error
+
+
+def _classes(spec: ModelSpec) -> tuple[str, ...]:
+    """A classifier's classes in the order of its outputs; none of a model that scores. Raises BadModel."""
+    if found := labels_in(Path(spec.adapter or spec.base_model)):
+        return found
     named: dict[int, str] = (getattr(_config(spec), "id2label", None) or {}) if spec.adapter is None else {}
     return tuple(named[place] for place in sorted(named)) if len(named) > 1 else ()
